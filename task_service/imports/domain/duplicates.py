@@ -1,6 +1,7 @@
 """Duplicates: rows with the external_id of an existing task. They fail, are skipped, or update that task."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -35,17 +36,18 @@ class TaskChange(NamedTuple):
     after: Task
 
 
-class Resolution(NamedTuple):
+@dataclass(slots=True, kw_only=True)
+class Resolution:
     """Result for each row; every row is in exactly one list."""
 
-    created: list[KeyedRow]
+    created: list[KeyedRow] = field(default_factory=list)
     """Rows that create tasks."""
-    changes: list[TaskChange]
+    changes: list[TaskChange] = field(default_factory=list)
     """In row order. A task can have several changes."""
-    unchanged: list[KeyedRow]
-    skipped: list[KeyedRow]
-    rejected: list[KeyedRow]
-    deferred: list[KeyedRow]
+    unchanged: list[KeyedRow] = field(default_factory=list)
+    skipped: list[KeyedRow] = field(default_factory=list)
+    rejected: list[KeyedRow] = field(default_factory=list)
+    deferred: list[KeyedRow] = field(default_factory=list)
     """Rows whose external_id an earlier row of this batch creates. Resolve them after those tasks exist."""
 
     @property
@@ -60,7 +62,7 @@ def resolve_duplicates(
     """Resolve rows in their order against the owner's live tasks by external_id."""
     tasks = dict(existing)
     new: set[str] = set()
-    resolution = Resolution([], [], [], [], [], [])
+    resolution = Resolution()
     for row in rows:
         key = row.values.external_id
         if key not in tasks and key not in new:

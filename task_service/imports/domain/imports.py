@@ -221,8 +221,10 @@ class Lease:
     checkpoint: Checkpoint
     size: int
     attempts_without_progress: int
+    """Claims since the checkpoint last advanced, including this one, without those that were given back."""
+    waited_seconds: float | None
+    """Time in the queue before this claim. None: the claim takes over an import whose lease expired."""
     request_id: str
     """Request id of the upload."""
-    """Claims since the checkpoint last advanced, including this one, without those that were given back."""
     traceparent: str
     """Span of the upload (W3C Trace Context); empty for none."""

@@ -12,7 +12,6 @@ from task_service.imports.domain.options.row_rules import find_row_rules
 from task_service.imports.domain.queue_depth import QueueDepth, QueueState
 from task_service.imports.domain.rows.used_columns import find_used_columns
 from task_service.imports.persistence.notifications import NOTIFY
-from task_service.imports.usecases.metrics import LEASE_TAKEOVERS, QUEUE_WAIT_SECONDS
 
 # An import with an expired lease is waiting again. A postponed import is queued at a later time. Imports of an owner at
 # the limit can't be claimed yet. Neither can imports of an owner with a running undo, because the undo changes the
@@ -115,10 +114,6 @@ class SqlImportQueue:
         row = await (await _CLAIM.run_by_name(self._connection, **values)).fetchone()
         if row is None:
             return None
-        if row["is_takeover"]:
-            LEASE_TAKEOVERS.inc()
-        else:
-            QUEUE_WAIT_SECONDS.observe(float(row["waited"]))
         rules = find_row_rules(RowOptions.from_json(row["row_options"]), row["columns"])
         await NOTIFY.run(self._connection, import_id=row["id"])
         return Lease(
@@ -133,6 +128,7 @@ class SqlImportQueue:
             checkpoint=Checkpoint(row["bytes_read"], row["next_line"], row["rows_read"]),
             size=row["bytes_total"],
             attempts_without_progress=row["attempts_without_progress"],
+            waited_seconds=None if row["is_takeover"] else float(row["waited"]),
             request_id=row["request_id"],
             traceparent=row["traceparent"],
         )

@@ -20,7 +20,6 @@ from task_service.imports.domain.rows.row_selection import orphan_warnings
 from task_service.imports.domain.rows.unknown_cells import UnknownCells
 from task_service.imports.domain.undo import Undo, UndoState
 from task_service.imports.persistence.notifications import NOTIFY
-from task_service.imports.usecases.metrics import FINISHED
 from task_service.persistence.tables import import_errors, import_failed_rows, import_undos, imports
 
 _IMPORT_FIELDS = (
@@ -141,11 +140,11 @@ class SqlImports:
         page = request.page(await cursor.fetchall(), lambda row: _ERROR_KEY.pack(row[0], row[6]))
         return page.map(lambda row: RowError._make(row[:6]))
 
-    async def cancel(self, import_id: UUID) -> None:
+    async def cancel(self, import_id: UUID) -> bool:
         cursor = await _CANCEL.run(self._connection, import_id=import_id)
         if cursor.rowcount:
             await NOTIFY.run(self._connection, import_id=import_id)
-            FINISHED.labels(State.CANCELLED, "").inc()
+        return bool(cursor.rowcount)
 
     async def get_column_names(self, import_id: UUID) -> Sequence[str]:
         row = await (await _GET_COLUMN_NAMES.run(self._connection, import_id=import_id)).fetchone()

@@ -26,7 +26,6 @@ from task_service.imports.domain.rows.unknown_cells import UnknownCells
 from task_service.imports.persistence.binary_copy import HEADER, TRAILER, encode_value
 from task_service.imports.persistence.notifications import NOTIFY
 from task_service.imports.persistence.row_encoder import EVENT_COLUMNS, TASK_COLUMNS, CopyRows
-from task_service.imports.usecases.metrics import FINISHED, POSTPONED
 from task_service.imports.usecases.ports import PreviousTotals, StoredUpload
 from task_service.imports.usecases.prepared_batch import PreparedBatch
 from task_service.tasks.domain.errors import ExternalIdTaken
@@ -130,6 +129,7 @@ class SqlIngest:
     def __init__(self, connection: Connection, events: SqlEvents) -> None:
         self._connection = connection
         self._events = events
+        self.on_rows_sent: Callable[[], None] = lambda: None
 
     async def get_upload(self, import_id: UUID) -> StoredUpload:
         row = await (await _GET_UPLOAD.run(self._connection, import_id=import_id)).fetchone()
@@ -193,13 +193,13 @@ class SqlIngest:
         row = await (await _ADD_UNKNOWN_EMAILS.run(self._connection, import_id=import_id, digests=added)).fetchone()
         return int(row[0]) if row else 0
 
-    async def insert_rows(self, rows: Sequence[CopyRows], on_rows_sent: Callable[[], None]) -> None:
+    async def insert_rows(self, rows: Sequence[CopyRows]) -> None:
         if not any(piece.tasks for piece in rows):
             return
         with translate_constraint_violations({"tasks_external_id_unique": ExternalIdTaken}):
-            await self._copy_binary(_COPY_TASKS, [piece.tasks for piece in rows], on_rows_sent)
+            await self._copy_binary(_COPY_TASKS, [piece.tasks for piece in rows])
         number = encode_value(await self._events.take_transaction_number())
-        await self._copy_binary(_COPY_EVENTS, [piece.events.encode(number) for piece in rows], on_rows_sent)
+        await self._copy_binary(_COPY_EVENTS, [piece.events.encode(number) for piece in rows])
 
     async def add_failed_rows(self, import_id: UUID, failed: Sequence[FailedRow]) -> None:
         size = sum(row.size for row in failed)
@@ -212,7 +212,6 @@ class SqlIngest:
         code, message, line = failure or (None, None, None)
         await self._run_under_lease(_FINISH, import_id, fence, state=state, code=code, message=message, at_line=line)
         await self._notify(import_id)
-        FINISHED.labels(state, code or "").inc()
 
     async def release_lease(self, import_id: UUID, fence: int) -> None:
         await self._run_under_lease(_RELEASE_LEASE, import_id, fence)
@@ -221,7 +220,6 @@ class SqlIngest:
     async def postpone(self, import_id: UUID, fence: int, waits_for: WaitReason) -> None:
         await self._run_under_lease(_POSTPONE, import_id, fence, waits_for=waits_for)
         await self._notify(import_id)
-        POSTPONED.labels(waits_for).inc()
 
     async def _run_under_lease(
         self, statement: Statement, import_id: UUID, fence: int, **values: object
@@ -235,13 +233,11 @@ class SqlIngest:
     async def _notify(self, import_id: UUID) -> None:
         await NOTIFY.run(self._connection, import_id=import_id)
 
-    async def _copy_binary(
-        self, statement: sql.Composed, rows: Iterable[bytes], on_rows_sent: Callable[[], None]
-    ) -> None:
+    async def _copy_binary(self, statement: sql.Composed, rows: Iterable[bytes]) -> None:
         async with self._connection.cursor() as cursor, cursor.copy(statement) as copy:
             for data in (HEADER, *rows, TRAILER):
                 await copy.write(data)
-            on_rows_sent()
+            self.on_rows_sent()
 
     async def _copy_text(self, statement: sql.Composed, rows: Iterable[tuple[Any, ...]]) -> None:
         async with self._connection.cursor() as cursor, cursor.copy(statement) as copy:

@@ -137,12 +137,19 @@ class SqlUndos:
         await NOTIFY.run(self._connection, import_id=import_id)
 
     async def lock_next(self) -> RunningUndo | None:
-        row = await (await _LOCK_NEXT.run(self._connection)).fetchone()
+        row = await (await _LOCK_NEXT.run_by_name(self._connection)).fetchone()
         if row is None:
             return None
         await _LIMIT_LOCK_WAITS.run(self._connection)
-        import_id, owner_id, actor_id, role, request_id, *rest = row
-        return RunningUndo(import_id, owner_id, Actor(actor_id, role, request_id), *rest)
+        return RunningUndo(
+            import_id=row["import_id"],
+            owner_id=row["owner_id"],
+            actor=Actor(row["actor_id"], row["actor_role"], row["request_id"]),
+            checkpoint=row["checkpoint"],
+            created_at=row["created_at"],
+            finished_at=row["finished_at"],
+            traceparent=row["traceparent"],
+        )
 
     async def move_to_end(self, import_id: UUID) -> None:
         await _MOVE_TO_END.run(self._connection, import_id=import_id)

@@ -38,15 +38,15 @@ class ImportServicer(import_service_pb2_grpc.ImportServiceServicer):
 
     async def UploadImport(self, request_iterator: Requests, context: Context) -> import_pb2.Import:
         requests = with_idle_timeout(request_iterator, timeout_seconds=self._idle_timeout_seconds)
-        options = await _read_options(requests)
-        return import_to_proto(await self._use_cases.upload_import(current_caller(), options, _file_parts(requests)))
+        upload = await _read_upload_request(requests)
+        return import_to_proto(await self._use_cases.upload_import(current_caller(), upload, _file_parts(requests)))
 
     async def InspectImport(
         self, request_iterator: Requests, context: Context
     ) -> import_service_pb2.InspectImportResponse:
         requests = with_idle_timeout(request_iterator, timeout_seconds=self._idle_timeout_seconds)
-        options = await _read_options(requests)
-        found = await self._use_cases.inspect_import(current_caller(), options, _file_parts(requests))
+        upload = await _read_upload_request(requests)
+        found = await self._use_cases.inspect_import(current_caller(), upload, _file_parts(requests))
         return inspection_to_proto(found)
 
     async def ListImportSources(
@@ -123,18 +123,21 @@ class ImportServicer(import_service_pb2_grpc.ImportServiceServicer):
         return fit_to_message_size(response, response.conflicts, page)
 
 
-async def _read_options(requests: Requests) -> UploadRequest:
-    """Return the options in the first message. Raises UploadOutOfOrder for another message."""
+async def _read_upload_request(requests: Requests) -> UploadRequest:
+    """Return the request in the first message. Raises UploadOutOfOrder for a message without options."""
     first = await anext(aiter(requests), None)
     if first is None:
         raise UploadIncomplete
     if first.WhichOneof("message") != "options":
         raise UploadOutOfOrder
-    owner_id = optional_id(first.options.owner_id, field="owner_id")
-    options = upload_options_from_proto(first.options)
-    options_from = optional_id(first.options.options_from, field="options_from")
-    key = idempotency_key_from_proto(first.options)
-    return UploadRequest(first.options.file_name, owner_id, options, options_from, key)
+    message = first.options
+    return UploadRequest(
+        file_name=message.file_name,
+        owner_id=optional_id(message.owner_id, field="owner_id"),
+        options=upload_options_from_proto(message),
+        options_from=optional_id(message.options_from, field="options_from"),
+        key=idempotency_key_from_proto(message),
+    )
 
 
 async def _file_parts(requests: Requests) -> AsyncIterator[bytes | Finish]:

@@ -32,9 +32,8 @@ class IngestServicer(import_ingest_service_pb2_grpc.ImportIngestServiceServicer)
 
     async def IngestRows(self, request_iterator: Requests, context: Context) -> AsyncIterator[pb.IngestRowsResponse]:
         import_id, fence = await _read_open(request_iterator)
-        async for progress in self._use_cases.ingest_rows(
-            import_id, fence, request_iterator, ingest_message_from_proto
-        ):
+        messages = (ingest_message_from_proto(request) async for request in request_iterator)
+        async for progress in self._use_cases.ingest_rows(import_id, fence, messages):
             yield progress_to_proto(progress)
 
 

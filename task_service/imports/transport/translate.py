@@ -18,7 +18,6 @@ from task_service.imports.domain.imports import (
 from task_service.imports.domain.options.row_rules import MAX_CONTINUATION_BYTES, MAX_CONTINUATION_ROWS, ColumnCondition
 from task_service.imports.domain.rows.batch import Batch, Defect
 from task_service.imports.domain.rows.failed_rows import RowError
-from task_service.imports.domain.rows.ingest_context import IngestContext
 from task_service.imports.domain.undo import ConflictReason, Undo, UndoConflict, UndoState
 from task_service.imports.transport.upload_options import upload_options_to_proto
 from task_service.imports.usecases.ingest import Progress
@@ -143,13 +142,11 @@ def progress_to_proto(progress: Progress) -> import_ingest_service_pb2.IngestRow
     )
 
 
-def ingest_message_from_proto(
-    request: import_ingest_service_pb2.IngestRowsRequest, context: IngestContext
-) -> Batch | Finish:
+def ingest_message_from_proto(request: import_ingest_service_pb2.IngestRowsRequest) -> Batch | Finish:
     """Return the batch or the finish in a message after open. Raises MalformedBatch, IngestOutOfOrder."""
     match request.WhichOneof("message"):
         case "batch":
-            return batch_from_proto(request.batch, context)
+            return batch_from_proto(request.batch)
         case "finish":
             return _finish_from_proto(request.finish)
         case _:
@@ -168,26 +165,22 @@ def _finish_from_proto(finish: import_ingest_service_pb2.IngestFinish) -> Finish
             raise IngestOutOfOrder
 
 
-def batch_from_proto(batch: import_ingest_service_pb2.RowBatch, context: IngestContext) -> Batch:
-    """Return the batch. Raises MalformedBatch when its parts contradict each other or the file."""
-    lines, cells, records = list(batch.lines), list(batch.cells), list(batch.records)
-    begin = Checkpoint(batch.begin.offset, batch.begin.line, batch.begin.records)
-    end = Checkpoint(batch.end.offset, batch.end.line, batch.end.records)
-    if len(cells) != len(lines) * len(context.fields):
-        raise MalformedBatch(problem=f"{len(cells)} cells for {len(lines)} rows of {len(context.fields)} columns")
-    if len(records) != (len(lines) if context.used_columns else 0):
-        raise MalformedBatch(problem=f"{len(records)} records for {len(lines)} rows")
-    if end.records - begin.records != len(lines) or end.offset < begin.offset:
-        raise MalformedBatch(problem="the end does not match the number of rows")
-    if end.offset > context.size:
-        raise MalformedBatch(problem="the end is after the end of the file")
-    # Each line has at least one byte, its line end.
-    if not begin.line <= min(lines, default=begin.line) <= max(lines, default=end.line) <= end.line <= context.size + 1:
-        raise MalformedBatch(problem="a line number is outside the range from begin to end")
+def batch_from_proto(batch: import_ingest_service_pb2.RowBatch) -> Batch:
+    """Return the batch, unchecked. Raises MalformedBatch for an unknown kind of defect."""
     defects: defaultdict[int, list[Defect]] = defaultdict(list)
     for defect in batch.defects:
-        kind = _DEFECT.get(defect.kind)
-        if kind is None or not 0 <= defect.row < len(lines):
-            raise MalformedBatch(problem="a defect has an unknown kind or row")
-        defects[defect.row].append(Defect(kind, defect.cell, defect.surplus))
-    return Batch(begin, end, lines, cells, defects, records)
+        if defect.kind not in _DEFECT:
+            raise MalformedBatch(problem="a defect has an unknown kind")
+        defects[defect.row].append(Defect(_DEFECT[defect.kind], defect.cell, defect.surplus))
+    return Batch(
+        begin=_checkpoint_from_proto(batch.begin),
+        end=_checkpoint_from_proto(batch.end),
+        lines=list(batch.lines),
+        cells=list(batch.cells),
+        defects=defects,
+        records=list(batch.records),
+    )
+
+
+def _checkpoint_from_proto(checkpoint: import_ingest_service_pb2.Checkpoint) -> Checkpoint:
+    return Checkpoint(checkpoint.offset, checkpoint.line, checkpoint.records)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from task_service.imports.usecases.ports import WorkerNotifier
-from task_service.imports.usecases.sessions import Begin
+from task_service.imports.usecases.unit_of_work import Begin
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,9 @@ from task_service.imports.domain.header.header import ERRORS_COLUMN
 from task_service.imports.domain.imports import Import, State
 from task_service.imports.domain.options.sources import Source, load_sources
 from task_service.imports.domain.rows.failed_rows import ErrorReportRow, RowError
+from task_service.imports.usecases.metrics import record_end
 from task_service.imports.usecases.ports import ImportNotifications
-from task_service.imports.usecases.sessions import ImportTransactions, Read
+from task_service.imports.usecases.unit_of_work import ImportsReadSession, ImportTransactions, Read
 from task_service.tasks.domain.csv_export import csv_template
 
 POLL_INTERVAL_SECONDS = 5.0
@@ -25,7 +26,12 @@ POLL_INTERVAL_SECONDS = 5.0
 async def get_visible_import(read: Read, caller: Caller, import_id: UUID) -> Import:
     """Return the import. Raises ImportNotFound also when the caller may not see it."""
     async with read() as session:
-        found = await session.imports.get(import_id)
+        return await find_visible_import(session, caller, import_id)
+
+
+async def find_visible_import(session: ImportsReadSession, caller: Caller, import_id: UUID) -> Import:
+    """Return the import as get_visible_import does, in a session that reads further data of it."""
+    found = await session.imports.get(import_id)
     if found is None or not found.is_visible_to(caller):
         raise ImportNotFound
     return found
@@ -59,8 +65,8 @@ class ListImportErrors:
     read: Read
 
     async def __call__(self, caller: Caller, import_id: UUID, request: PageRequest) -> Page[RowError]:
-        await get_visible_import(self.read, caller, import_id)
         async with self.read() as session:
+            await find_visible_import(session, caller, import_id)
             return await session.imports.list_errors(import_id, request)
 
 
@@ -78,7 +84,7 @@ class CancelImport:
             if not transaction.is_replay:
                 work = await transaction.begin()
                 # Waits for a batch that is being committed. Its rows are in the counts; a later batch is rejected.
-                await work.imports.cancel(import_id)
+                is_cancelled = await work.imports.cancel(import_id)
                 found = await work.imports.get(import_id)
                 if found is None:
                     raise ImportNotFound
@@ -87,6 +93,8 @@ class CancelImport:
                 if found.state is not State.CANCELLED:
                     raise ImportEnded(state=found.state)
                 await transaction.commit(import_id)
+                if is_cancelled:
+                    record_end(State.CANCELLED)
         return await get_visible_import(self.read, caller, import_id)
 
 
@@ -98,8 +106,8 @@ class DownloadImportErrors:
     page_rows: int = 200
 
     async def __call__(self, caller: Caller, import_id: UUID, delimiter: str) -> AsyncIterator[str]:
-        await get_visible_import(self.read, caller, import_id)
         async with self.read() as session:
+            await find_visible_import(session, caller, import_id)
             names = await session.imports.get_column_names(import_id)
         # A file that was downloaded as errors.csv before already has the column.
         width = len(names) - (bool(names) and names[-1].strip() == ERRORS_COLUMN)

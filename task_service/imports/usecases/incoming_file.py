@@ -5,15 +5,9 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from task_service.imports.domain.errors import (
-    EmptyFile,
-    FileTooLarge,
-    SizeMismatch,
-    StorageFull,
-    StorageQuotaExceeded,
-    UploadIncomplete,
-)
+from task_service.imports.domain.errors import EmptyFile, FileTooLarge, SizeMismatch, UploadIncomplete
 from task_service.imports.domain.header.header import Header, HeaderScanner
+from task_service.imports.domain.storage_quota import StorageQuota, StoredBytes
 from task_service.imports.usecases.ports import StoredUpload
 
 
@@ -30,16 +24,11 @@ class IncomingFile:
     parts: AsyncIterator[bytes | Finish]
     _scanner: HeaderScanner
     max_upload_bytes: int
-    max_stored_bytes_per_owner: int
-    max_stored_bytes: int
-    stored_bytes_of_owner: int = 0
-    """Bytes of the owner's files that are already stored."""
-    stored_bytes_of_all: int = 0
-    """Bytes of all files that are already stored."""
+    quota: StorageQuota
     _hash: "hashlib._Hash" = field(default_factory=hashlib.sha256)
     _size: int = 0
 
-    async def chunks(self) -> AsyncIterator[bytes]:
+    async def chunks(self, stored: StoredBytes) -> AsyncIterator[bytes]:
         """Yield the bytes. Errors are raised as early as possible, and then nothing is stored."""
         finish: Finish | None = None
         async for part in self.parts:
@@ -49,10 +38,7 @@ class IncomingFile:
             self._size += len(part)
             if self._size > self.max_upload_bytes:
                 raise FileTooLarge(limit=self.max_upload_bytes)
-            if self.stored_bytes_of_owner + self._size > self.max_stored_bytes_per_owner:
-                raise StorageQuotaExceeded(limit=self.max_stored_bytes_per_owner)
-            if self.stored_bytes_of_all + self._size > self.max_stored_bytes:
-                raise StorageFull
+            self.quota.check(stored, self._size)
             self._scanner.feed(part)
             self._hash.update(part)
             yield part

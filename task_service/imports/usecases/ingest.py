@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from task_service.imports.domain.cells.assignees import MAX_UNKNOWN_EMAILS, unkn
 from task_service.imports.domain.errors import LeaseLost, NegativeOffset, StoredFileChanged
 from task_service.imports.domain.imports import (
     FILE_CHANGED,
+    OWNER_DISABLED,
     TOO_MANY_UNKNOWN_EMAILS,
     Checkpoint,
     Failure,
@@ -28,11 +28,11 @@ from task_service.imports.domain.rows.failed_rows import MAX_STORED_FAILED_ROWS
 from task_service.imports.domain.rows.ingest_context import IngestContext
 from task_service.imports.domain.rows.row_selection import select_rows
 from task_service.imports.usecases.assignees import find_assignees
-from task_service.imports.usecases.leases import fail_without_owner, postpone_in_outage
-from task_service.imports.usecases.metrics import record_batch
+from task_service.imports.usecases.leases import finish_import, postpone_in_outage
+from task_service.imports.usecases.metrics import record_batch, record_end
 from task_service.imports.usecases.ports import ObjectStore, RowEncoder
 from task_service.imports.usecases.prepared_batch import PreparedBatch
-from task_service.imports.usecases.sessions import Begin
+from task_service.imports.usecases.unit_of_work import Begin
 from task_service.imports.usecases.upload_cleanup import object_key
 from task_service.imports.usecases.write_rows import WriteRows
 from task_service.tasks.domain.errors import ExternalIdTaken
@@ -60,9 +60,7 @@ class ReadUpload:
                 async for chunk in self.store.read(object_key(import_id), offset, upload):
                     yield chunk
         except StoredFileChanged:
-            async with self.begin() as work:
-                await work.ingest.finish(import_id, fence, State.FAILED, FILE_CHANGED)
-                await work.commit()
+            await finish_import(self.begin, import_id, fence, State.FAILED, FILE_CHANGED)
             raise LeaseLost from None
 
 
@@ -93,15 +91,12 @@ class PrepareBatch:
             ids = await find_assignees(self.user_directory, assignees)
         unknown_emails = unknown_email_digests(context.import_id, assignees, ids)
         selection = select_rows(batch, context)
-        prepared = PreparedBatch(batch, selection, [], [], [], [], Counter(), unknown_emails)
-        for accepted, failed, keyed, unknown_fields in convert_rows(batch, context, ids, selection, now=self.now()):
-            prepared.accepted.extend(accepted)
-            prepared.failed.extend(failed)
-            prepared.keyed.extend(keyed)
-            prepared.unknown_cells.update(unknown_fields)
+        prepared = PreparedBatch(source=batch, selection=selection, unknown_emails=unknown_emails)
+        for converted in convert_rows(batch, context, ids, selection, now=self.now()):
+            prepared.add(converted)
             # A dry run has the same counts and errors, but no tasks.
             if not context.validate_only:
-                prepared.rows.append(self.encode_rows(context, accepted))
+                prepared.rows.append(self.encode_rows(context, converted.accepted))
             await asyncio.sleep(0)  # yield to other calls between two steps
         return prepared
 
@@ -125,7 +120,7 @@ class IngestBatch:
         async with postpone_in_outage(self.begin, context.import_id, fence, WaitReason.AUTH_SERVICE):
             is_active = await self.user_directory.is_active(context.owner_id)
         if not is_active:
-            await fail_without_owner(self.begin, context.import_id, fence)
+            await finish_import(self.begin, context.import_id, fence, State.FAILED, OWNER_DISABLED)
             return Progress(batch.begin, has_pending=False, finished=True)
         while True:
             # Another request may use an external_id between the lookup and the write. The retry finds that task. Each
@@ -139,9 +134,10 @@ class IngestBatch:
         import_id, limit, failure = context.import_id, context.max_errors, None
         started = time.perf_counter()
         async with self.begin() as work:
+            work.ingest.on_rows_sent = on_rows_sent
             # First, because it locks the import's row and rejects an old fence before anything is written.
             before = await work.ingest.advance_checkpoint(import_id, fence, batch, self.lease_seconds)
-            counts, rejected = await self.write_rows(work, context, batch, on_rows_sent)
+            counts, rejected = await self.write_rows(work, context, batch)
             if batch.keyed:
                 await work.ingest.add_counts(import_id, counts)
             failed = sorted((*batch.failed, *rejected), key=attrgetter("record"))
@@ -157,6 +153,8 @@ class IngestBatch:
                 await work.ingest.finish(import_id, fence, State.FAILED, failure)
             await work.commit()
         record_batch([batch.counts, counts], failed, time.perf_counter() - started)
+        if failure:
+            record_end(State.FAILED, failure)
         return Progress(batch.end, before.has_pending, finished=failure is not None)
 
 
@@ -169,25 +167,4 @@ class FinishIngest:
     async def __call__(self, import_id: UUID, fence: int, failure: Failure | None) -> None:
         """Finish the import. Raises LeaseLost under another fence."""
         state = State.FAILED if failure else State.SUCCEEDED
-        async with self.begin() as work:
-            await work.ingest.finish(import_id, fence, state, failure)
-            await work.commit()
-
-
-@dataclass(frozen=True, slots=True)
-class DeleteDryRunState:
-    """Delete the state of dry runs that have ended, in bounded steps."""
-
-    begin: Begin
-    step_size: int = 10_000
-
-    async def __call__(self) -> int:
-        """Return the number of deleted tasks."""
-        total = 0
-        while True:
-            async with self.begin() as work:
-                deleted = await work.dry_run.delete_ended(self.step_size)
-                await work.commit()
-            total += deleted
-            if deleted < self.step_size:
-                return total
+        await finish_import(self.begin, import_id, fence, state, failure)

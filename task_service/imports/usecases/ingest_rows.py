@@ -4,7 +4,6 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from enum import Enum
-from typing import TypeVar
 from uuid import UUID
 
 from task_service.imports.domain.errors import LeaseLost
@@ -15,9 +14,7 @@ from task_service.imports.usecases.ingest import Progress
 from task_service.imports.usecases.leases import RenewLease, postpone_in_outage
 from task_service.imports.usecases.prefetcher import Prefetcher
 from task_service.imports.usecases.prepared_batch import PreparedBatch
-from task_service.imports.usecases.sessions import Begin
-
-Message = TypeVar("Message")
+from task_service.imports.usecases.unit_of_work import Begin
 
 
 class FinishReason(Enum):
@@ -44,11 +41,7 @@ class IngestRows:
     is_paused: Callable[[], bool]
 
     async def __call__(
-        self,
-        import_id: UUID,
-        fence: int,
-        messages: AsyncIterator[Message],
-        decode: Callable[[Message, IngestContext], Batch | Finish],
+        self, import_id: UUID, fence: int, messages: AsyncIterator[Batch | Finish]
     ) -> AsyncIterator[Progress]:
         """Yield the checkpoint, and then the progress after each batch and after finish.
 
@@ -57,26 +50,23 @@ class IngestRows:
 
         Raises:
             LeaseLost: another worker has the lease.
+            MalformedBatch: a batch contradicts itself or the file.
             Unavailable: the import is queued again, and the lease is lost.
 
         """
         async with (
             postpone_in_outage(self.begin, import_id, fence, WaitReason.DATABASE),
-            aclosing(self._ingest(import_id, fence, messages, decode)) as steps,
+            aclosing(self._ingest(import_id, fence, messages)) as steps,
         ):
             async for progress in steps:
                 yield progress
 
     async def _ingest(
-        self,
-        import_id: UUID,
-        fence: int,
-        messages: AsyncIterator[Message],
-        decode: Callable[[Message, IngestContext], Batch | Finish],
+        self, import_id: UUID, fence: int, messages: AsyncIterator[Batch | Finish]
     ) -> AsyncGenerator[Progress]:
         checkpoint, context = await self.renew_lease(import_id, fence)
         yield Progress(checkpoint, has_pending=False, finished=False)
-        async with aclosing(Prefetcher(self._prepare_all(messages, decode, context, fence))) as steps:
+        async with aclosing(Prefetcher(self._prepare_all(messages, context, fence))) as steps:
             async for step in steps:
                 if not isinstance(step, PreparedBatch):
                     await self._finish(import_id, fence, step)
@@ -92,19 +82,15 @@ class IngestRows:
                     raise LeaseLost
 
     async def _prepare_all(
-        self,
-        messages: AsyncIterator[Message],
-        decode: Callable[[Message, IngestContext], Batch | Finish],
-        context: IngestContext,
-        fence: int,
+        self, messages: AsyncIterator[Batch | Finish], context: IngestContext, fence: int
     ) -> AsyncGenerator[PreparedBatch | Finish]:
         """Yield the prepared batches up to finish. Nothing is read after finish."""
         async for message in messages:
-            item = decode(message, context)
-            if not isinstance(item, Batch):
-                yield item
+            if not isinstance(message, Batch):
+                yield message
                 return
-            prepared = await self.prepare_batch(context, fence, item)
+            message.check(context)
+            prepared = await self.prepare_batch(context, fence, message)
             context = context._replace(orphaned_rows=context.orphaned_rows + prepared.selection.orphans)
             yield prepared
 

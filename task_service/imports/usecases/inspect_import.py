@@ -10,7 +10,7 @@ from task_service.imports.domain.errors import EmptyFile, FileTooLarge, UploadIn
 from task_service.imports.domain.header.header import HeaderLimits
 from task_service.imports.domain.inspection.inspection import MAX_BYTES, Inspection, inspect_file
 from task_service.imports.usecases.incoming_file import Finish
-from task_service.imports.usecases.sessions import Read
+from task_service.imports.usecases.unit_of_work import Read
 from task_service.imports.usecases.upload_request import UploadRequest, resolve_options
 
 

@@ -11,9 +11,18 @@ from uuid import UUID
 
 from chassis.kernel.errors import Unavailable
 from task_service.imports.domain.errors import InvalidWorker, LeaseLost
-from task_service.imports.domain.imports import NO_PROGRESS, OWNER_DISABLED, Checkpoint, Lease, State, WaitReason
+from task_service.imports.domain.imports import (
+    NO_PROGRESS,
+    OWNER_DISABLED,
+    Checkpoint,
+    Failure,
+    Lease,
+    State,
+    WaitReason,
+)
 from task_service.imports.domain.rows.ingest_context import IngestContext
-from task_service.imports.usecases.sessions import Begin
+from task_service.imports.usecases.metrics import record_claim, record_end, record_postponement
+from task_service.imports.usecases.unit_of_work import Begin
 from task_service.tasks.domain.values import find_control_character
 from task_service.tasks.usecases.ports import UserDirectory
 
@@ -53,6 +62,10 @@ class ClaimNextImport:
                     await work.ingest.finish(lease.import_id, lease.fence, State.FAILED, NO_PROGRESS)
                 is_locked = lease is None and await work.import_queue.has_waiting(self.max_running)
                 await work.commit()
+            if lease is not None:
+                record_claim(lease)
+            if is_stuck:
+                record_end(State.FAILED, NO_PROGRESS)
             if is_locked and retries:
                 retries -= 1
                 await asyncio.sleep(CLAIM_RETRY_SECONDS)
@@ -68,7 +81,7 @@ class ClaimNextImport:
             if await self.user_directory.is_active(lease.owner_id):
                 return False
         with suppress(LeaseLost):  # another process has ended it
-            await fail_without_owner(self.begin, lease.import_id, lease.fence)
+            await finish_import(self.begin, lease.import_id, lease.fence, State.FAILED, OWNER_DISABLED)
         return True
 
 
@@ -117,11 +130,13 @@ async def postpone_in_outage(begin: Begin, import_id: UUID, fence: int, waits_fo
             async with begin() as work:
                 await work.ingest.postpone(import_id, fence, waits_for)
                 await work.commit()
+            record_postponement(waits_for)
         raise
 
 
-async def fail_without_owner(begin: Begin, import_id: UUID, fence: int) -> None:
-    """Fail an import whose owner was disabled or deleted. Raises LeaseLost under another fence."""
+async def finish_import(begin: Begin, import_id: UUID, fence: int, state: State, failure: Failure | None) -> None:
+    """Change an import to a final state. Raises LeaseLost under another fence."""
     async with begin() as work:
-        await work.ingest.finish(import_id, fence, State.FAILED, OWNER_DISABLED)
+        await work.ingest.finish(import_id, fence, state, failure)
         await work.commit()
+    record_end(state, failure)

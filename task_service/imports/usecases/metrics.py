@@ -1,11 +1,23 @@
-"""Metrics of imports. The labels have few values: outcomes, states, and the codes of our own errors."""
+"""Metrics of imports. The labels have few values: outcomes, states, and the codes of our own errors.
+
+Use cases record them after the commit, because a transaction that rolls back has done nothing.
+"""
 
 from collections import Counter as Tally
 from collections.abc import Iterable, Sequence
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from task_service.imports.domain.imports import FILE_CHANGED, NO_PROGRESS, PARSE_FAILURES, Counts, State, WaitReason
+from task_service.imports.domain.imports import (
+    FILE_CHANGED,
+    NO_PROGRESS,
+    PARSE_FAILURES,
+    Counts,
+    Failure,
+    Lease,
+    State,
+    WaitReason,
+)
 from task_service.imports.domain.queue_depth import QueueDepth, QueueState
 from task_service.imports.domain.rows.failed_rows import FailedRow
 
@@ -50,6 +62,24 @@ def record_batch(counts: Iterable[Counts], failed: Sequence[FailedRow], seconds:
             ROWS.labels(outcome).inc(rows)
     for code, errors in Tally(error.code for row in failed for error in row.errors).items():
         ROW_ERRORS.labels(code).inc(errors)
+
+
+def record_claim(lease: Lease) -> None:
+    """Count a committed claim."""
+    if lease.waited_seconds is None:
+        LEASE_TAKEOVERS.inc()
+    else:
+        QUEUE_WAIT_SECONDS.observe(lease.waited_seconds)
+
+
+def record_postponement(waits_for: WaitReason) -> None:
+    """Count a committed postponement."""
+    POSTPONED.labels(waits_for).inc()
+
+
+def record_end(state: State, failure: Failure | None = None) -> None:
+    """Count an import whose final state is committed."""
+    FINISHED.labels(state, failure.code if failure else "").inc()
 
 
 def record_queue(depths: Iterable[QueueDepth]) -> None:

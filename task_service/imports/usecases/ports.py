@@ -81,8 +81,8 @@ class Imports(Protocol):
     async def list_errors(self, import_id: UUID, request: PageRequest) -> Page[RowError]:
         """Return a page of an import's row errors, in file order."""
 
-    async def cancel(self, import_id: UUID) -> None:
-        """Cancel a queued or running import; leave any other import as it is."""
+    async def cancel(self, import_id: UUID) -> bool:
+        """Cancel a queued or running import. Return False for any other import, which stays as it is."""
 
     async def get_column_names(self, import_id: UUID) -> Sequence[str]:
         """Return the column names of the file's header line."""
@@ -128,6 +128,9 @@ class ImportQueue(Protocol):
 class Ingest(Protocol):
     """Imports as workers process them. All times are the database's."""
 
+    on_rows_sent: Callable[[], None]
+    """Called by insert_rows when rows were sent and the database is still processing them."""
+
     async def get_upload(self, import_id: UUID) -> StoredUpload:
         """Return the stored file. Raises LeaseLost if the import does not exist."""
 
@@ -148,11 +151,8 @@ class Ingest(Protocol):
     async def add_unknown_emails(self, import_id: UUID, digests: Collection[bytes]) -> int:
         """Add digests of unknown emails, and return the number of different ones; 0 if none is new."""
 
-    async def insert_rows(self, rows: Sequence[Any], on_rows_sent: Callable[[], None]) -> None:
-        """Insert encoded tasks and events.
-
-        `on_rows_sent` is called when all rows were sent and the database is still processing them.
-        """
+    async def insert_rows(self, rows: Sequence[Any]) -> None:
+        """Insert encoded tasks and events."""
 
     async def add_failed_rows(self, import_id: UUID, failed: Sequence[FailedRow]) -> None:
         """Store rejected rows and their errors."""

@@ -2,31 +2,41 @@
 
 from collections import Counter
 from collections.abc import Collection
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field
+from typing import Any
 
 from task_service.imports.domain.duplicates import KeyedRow
 from task_service.imports.domain.imports import Checkpoint, Counts
 from task_service.imports.domain.rows.batch import Batch
+from task_service.imports.domain.rows.conversion import ConvertedRows
 from task_service.imports.domain.rows.failed_rows import FailedRow
 from task_service.imports.domain.rows.row_selection import RowSelection
 from task_service.tasks.domain.task import Values
 
 
-class PreparedBatch(NamedTuple):
+@dataclass(slots=True, kw_only=True)
+class PreparedBatch:
     """A batch after all work that needs no database."""
 
     source: Batch
     selection: RowSelection
-    accepted: list[Values]
-    rows: list[Any]
-    """Encoded accepted rows, in several pieces; empty in a dry run."""
-    failed: list[FailedRow]
-    keyed: list[KeyedRow]
-    """Accepted rows with an external_id, which may be duplicates."""
-    unknown_cells: Counter[str]
-    """Number of accepted rows with an unknown cell, by field."""
-    unknown_emails: Collection[bytes]
+    unknown_emails: Collection[bytes] = ()
     """Digests of the unknown emails of assignees in all rows, also in rejected ones."""
+    accepted: list[Values] = field(default_factory=list)
+    rows: list[Any] = field(default_factory=list)
+    """Encoded accepted rows, in several pieces; empty in a dry run."""
+    failed: list[FailedRow] = field(default_factory=list)
+    keyed: list[KeyedRow] = field(default_factory=list)
+    """Accepted rows with an external_id, which may be duplicates."""
+    unknown_cells: Counter[str] = field(default_factory=Counter)
+    """Number of accepted rows with an unknown cell, by field."""
+
+    def add(self, converted: ConvertedRows) -> None:
+        """Add the result of a step."""
+        self.accepted.extend(converted.accepted)
+        self.failed.extend(converted.failed)
+        self.keyed.extend(converted.keyed)
+        self.unknown_cells.update(converted.unknown_fields)
 
     @property
     def counts(self) -> Counts:

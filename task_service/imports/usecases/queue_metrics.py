@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from task_service.imports.usecases.metrics import record_queue
-from task_service.imports.usecases.sessions import Read
+from task_service.imports.usecases.unit_of_work import Read
 
 
 @dataclass(frozen=True, slots=True)

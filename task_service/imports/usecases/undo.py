@@ -20,9 +20,9 @@ from task_service.imports.domain.undo import (
     UndoConflict,
     revert_import_effect,
 )
-from task_service.imports.usecases.imports import get_visible_import
-from task_service.imports.usecases.sessions import Begin, ImportsUnitOfWork, ImportTransactions, Read
+from task_service.imports.usecases.imports import find_visible_import, get_visible_import
 from task_service.imports.usecases.undo_ports import UndoStep
+from task_service.imports.usecases.unit_of_work import Begin, ImportsUnitOfWork, ImportTransactions, Read
 from task_service.tasks.domain.task import Task
 from task_service.tasks.domain.task_events import task_deleted, task_updated
 
@@ -61,8 +61,8 @@ class ListUndoConflicts:
     read: Read
 
     async def __call__(self, caller: Caller, import_id: UUID, request: PageRequest) -> Page[UndoConflict]:
-        await get_visible_import(self.read, caller, import_id)
         async with self.read() as session:
+            await find_visible_import(session, caller, import_id)
             return await session.undos.list_conflicts(import_id, request)
 
 
@@ -119,23 +119,23 @@ class RunUndos:
     async def _step(self, work: ImportsUnitOfWork, undo: RunningUndo) -> None:
         found = await work.undos.list_candidates(undo, limit=self.step_size, max_rows=self.step_rows)
         snapshots = await work.undos.get_snapshots(undo.import_id, found.task_ids)
-        step_result = _StepResult(undo, self.now, self.new_id, self.retention)
+        reverter = _TaskReverter(undo, self.now, self.new_id, self.retention)
         for task in await work.tasks.lock_all(found.task_ids):
-            step_result.revert(task, snapshots.get(task.id))
-        await work.tasks.update_all(step_result.written)
-        await work.events.record_all(step_result.events)
+            reverter.revert(task, snapshots.get(task.id))
+        await work.tasks.update_all(reverter.written)
+        await work.events.record_all(reverter.events)
         step = UndoStep(
             checkpoint=found.end or LAST_ID,
-            deleted=step_result.deleted,
-            restored=step_result.restored,
-            conflicts=step_result.conflicts,
+            deleted=reverter.deleted,
+            restored=reverter.restored,
+            conflicts=reverter.conflicts,
             is_last=found.end is None,
         )
         await work.undos.advance(undo.import_id, step)
 
 
-class _StepResult:
-    """Result of one step."""
+class _TaskReverter:
+    """Reverter of the tasks of one step. It collects the result."""
 
     def __init__(self, undo: RunningUndo, now: Clock, new_id: NewId, retention: timedelta) -> None:
         self._undo = undo

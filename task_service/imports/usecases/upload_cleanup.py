@@ -9,7 +9,7 @@ from uuid import UUID
 from chassis.kernel.clock import Clock
 from chassis.kernel.errors import Unavailable
 from task_service.imports.usecases.ports import ObjectStore
-from task_service.imports.usecases.sessions import Begin, Read
+from task_service.imports.usecases.unit_of_work import Begin, Read
 
 MAX_FAILURES = 5
 """Maximum number of failed deletes in one run."""

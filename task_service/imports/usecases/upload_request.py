@@ -8,7 +8,7 @@ from task_service.idempotency.key import IdempotencyKey
 from task_service.imports.domain.errors import UnknownOptionsImport
 from task_service.imports.domain.imports import State
 from task_service.imports.domain.options.upload_options import UploadOptions
-from task_service.imports.usecases.sessions import Read
+from task_service.imports.usecases.unit_of_work import Read
 
 
 class UploadRequest(NamedTuple):

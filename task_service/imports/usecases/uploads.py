@@ -15,18 +15,17 @@ from task_service.idempotency.key import IdempotencyKey
 from task_service.imports.domain.duplicates import OnDuplicate
 from task_service.imports.domain.errors import (
     DuplicateFile,
-    StorageFull,
-    StorageQuotaExceeded,
     UploadIncomplete,
 )
 from task_service.imports.domain.header.header import HeaderLimits, HeaderScanner
 from task_service.imports.domain.imports import Defaults, Import, NewImport
 from task_service.imports.domain.options.upload_options import UploadOptions, check_file_name
+from task_service.imports.domain.storage_quota import StorageQuota, StoredBytes
 from task_service.imports.usecases.assignees import find_assignees
 from task_service.imports.usecases.imports import get_visible_import
 from task_service.imports.usecases.incoming_file import Finish, IncomingFile
-from task_service.imports.usecases.ports import ObjectStore
-from task_service.imports.usecases.sessions import Begin, ImportTransactions, Read
+from task_service.imports.usecases.ports import ObjectStore, Uploads
+from task_service.imports.usecases.unit_of_work import Begin, ImportTransactions, Read
 from task_service.imports.usecases.upload_cleanup import delete_upload, object_key
 from task_service.imports.usecases.upload_request import UploadRequest, resolve_options
 from task_service.tasks.domain.errors import UnknownAssignee
@@ -49,10 +48,7 @@ class UploadImport:
     now: Clock
     new_id: NewId
     max_upload_bytes: int
-    max_stored_bytes_per_owner: int
-    """Quota: bytes of all files that are stored for one owner."""
-    max_stored_bytes: int
-    """Bytes of all files that are stored for all owners."""
+    quota: StorageQuota
     header_limits: HeaderLimits
     notify_queued: Callable[[], None]
 
@@ -61,16 +57,14 @@ class UploadImport:
         check_file_name(request.file_name)
         request = request._replace(options=await resolve_options(self.read, caller, request))
         scanner = HeaderScanner(request.options, self.header_limits)
-        incoming = IncomingFile(
-            parts, scanner, self.max_upload_bytes, self.max_stored_bytes_per_owner, self.max_stored_bytes
-        )
+        incoming = IncomingFile(parts, scanner, self.max_upload_bytes, self.quota)
         if request.key is not None and await self.transactions.is_key_used(caller, request.key.key):
             return await self._replay(caller, request.key, incoming)
         new = await self._new_import(caller, request)
         try:
             # Inside `try`: a call that is cancelled during the commit would otherwise leave the row in the table.
-            await self._insert(new, incoming)
-            etag = await self.store.put(object_key(new.id), incoming.chunks())
+            stored = await self._insert(new)
+            etag = await self.store.put(object_key(new.id), incoming.chunks(stored))
             import_id = await self._queue(caller, request, new, incoming, etag)
         except BaseException:
             await self._discard(new.id)
@@ -93,13 +87,14 @@ class UploadImport:
             on_duplicate=request.options.on_duplicate or OnDuplicate.FAIL,
         )
 
-    async def _insert(self, new: NewImport, incoming: IncomingFile) -> None:
+    async def _insert(self, new: NewImport) -> StoredBytes:
+        """Insert the import; return the size of the files that are already stored."""
         async with self.read() as session:
-            incoming.stored_bytes_of_owner = await session.uploads.stored_bytes(new.owner_id)
-            incoming.stored_bytes_of_all = await session.uploads.stored_bytes_of_all()
+            stored = await _stored_bytes(session.uploads, new.owner_id)
         async with self.begin() as work:
             await work.uploads.add(new)
             await work.commit()
+        return stored
 
     async def _queue(
         self, caller: Caller, request: UploadRequest, new: NewImport, incoming: IncomingFile, etag: str
@@ -115,10 +110,7 @@ class UploadImport:
                     if duplicate_id is not None:
                         raise DuplicateFile(import_id=duplicate_id)
                 # Checked again: another upload may have finished since the first check.
-                if await work.uploads.stored_bytes(new.owner_id) + stored.size > self.max_stored_bytes_per_owner:
-                    raise StorageQuotaExceeded(limit=self.max_stored_bytes_per_owner)
-                if await work.uploads.stored_bytes_of_all() + stored.size > self.max_stored_bytes:
-                    raise StorageFull
+                self.quota.check(await _stored_bytes(work.uploads, new.owner_id), stored.size)
                 if not await work.uploads.queue(new.id, incoming.header(), stored):
                     raise UploadIncomplete
                 await transaction.commit(new.id)
@@ -126,7 +118,7 @@ class UploadImport:
 
     async def _replay(self, caller: Caller, key: IdempotencyKey, incoming: IncomingFile) -> Import:
         """Read a repeated upload without storing it. Raises IdempotencyKeyReused for another file or other options."""
-        async for _ in incoming.chunks():
+        async for _ in incoming.chunks(StoredBytes()):
             pass
         async with self.transactions.open(caller, key.with_content(incoming.stored_upload("").sha256)) as transaction:
             import_id = transaction.response
@@ -143,3 +135,7 @@ class UploadImport:
         if name and name not in ids:
             raise UnknownAssignee(field="default_assignee")
         return Defaults(options.default_status, ids.get(name), options.default_labels)
+
+
+async def _stored_bytes(uploads: Uploads, owner_id: UUID) -> StoredBytes:
+    return StoredBytes(of_owner=await uploads.stored_bytes(owner_id), of_all=await uploads.stored_bytes_of_all())

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from task_service.imports.usecases.dispatch import NotifyWorkers
+from task_service.imports.usecases.dry_run_cleanup import DeleteDryRunState
 from task_service.imports.usecases.imports import (
     CancelImport,
     DownloadImportErrors,
@@ -13,7 +14,7 @@ from task_service.imports.usecases.imports import (
     ListImportSources,
     WatchImport,
 )
-from task_service.imports.usecases.ingest import DeleteDryRunState, ReadUpload
+from task_service.imports.usecases.ingest import ReadUpload
 from task_service.imports.usecases.ingest_rows import IngestRows
 from task_service.imports.usecases.inspect_import import InspectImport
 from task_service.imports.usecases.leases import ClaimNextImport

@@ -1,6 +1,6 @@
 """Effect of a batch's rows on tasks, inside the batch's transaction."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ from task_service.imports.domain.rows.failed_rows import FailedRow
 from task_service.imports.domain.rows.ingest_context import IngestContext
 from task_service.imports.usecases.ports import RowEncoder
 from task_service.imports.usecases.prepared_batch import PreparedBatch
-from task_service.imports.usecases.sessions import ImportsUnitOfWork
+from task_service.imports.usecases.unit_of_work import ImportsUnitOfWork
 from task_service.tasks.domain.task import Task, new_task
 from task_service.tasks.domain.task_events import task_updated
 
@@ -39,34 +39,30 @@ class WriteRows:
     now: Clock
     new_id: NewId
 
-    async def __call__(
-        self, work: ImportsUnitOfWork, context: IngestContext, batch: PreparedBatch, on_rows_sent: Callable[[], None]
-    ) -> WriteResult:
+    async def __call__(self, work: ImportsUnitOfWork, context: IngestContext, batch: PreparedBatch) -> WriteResult:
         """Return the result.
 
         Raises ExternalIdTaken when another request uses an external_id between the lookup and the write.
         """
         if not batch.keyed:
-            await work.ingest.insert_rows(batch.rows, on_rows_sent)
+            await work.ingest.insert_rows(batch.rows)
             return WriteResult(Counts(), ())
         if not context.validate_only:
             await work.tasks.lock_external_ids({context.owner_id})
         resolution = resolve_duplicates(
             context.on_duplicate, batch.keyed, await _find_existing_tasks(work, context, batch.keyed), self.now()
         )
-        await self._create(work, context, batch, resolution, on_rows_sent)
+        await self._create(work, context, batch, resolution)
         # Deferred: rows whose external_id an earlier row of this batch creates. Each change has its own event.
         new_tasks = await _find_existing_tasks(work, context, resolution.deferred) if resolution.deferred else {}
         deferred_resolution = resolve_duplicates(context.on_duplicate, resolution.deferred, new_tasks, self.now())
         await self._update(work, context, resolution)
         await self._update(work, context, deferred_resolution)
-        columns = BatchColumns(context, batch.source.cells)
+        columns = BatchColumns(context, batch.source)
         failed = [
             failed_row
             for row in resolution.rejected
-            for failed_row in reject_task(
-                columns, batch.source, context, batch.selection, row.row_index, RowExternalIdTaken()
-            )
+            for failed_row in reject_task(columns, batch.selection, row.row_index, RowExternalIdTaken())
         ]
         counts = Counts(
             created=len(resolution.created),
@@ -79,12 +75,7 @@ class WriteRows:
         return WriteResult(counts, failed)
 
     async def _create(
-        self,
-        work: ImportsUnitOfWork,
-        context: IngestContext,
-        batch: PreparedBatch,
-        resolution: Resolution,
-        on_rows_sent: Callable[[], None],
+        self, work: ImportsUnitOfWork, context: IngestContext, batch: PreparedBatch, resolution: Resolution
     ) -> None:
         if context.validate_only:
             created_tasks = [
@@ -93,11 +84,11 @@ class WriteRows:
             ]
             await work.dry_run.save(context.import_id, created_tasks)
         elif len(resolution.created) == len(batch.keyed):
-            await work.ingest.insert_rows(batch.rows, on_rows_sent)
+            await work.ingest.insert_rows(batch.rows)
         else:
             excluded = {row.accepted_index for row in batch.keyed} - {row.accepted_index for row in resolution.created}
             created_values = [values for index, values in enumerate(batch.accepted) if index not in excluded]
-            await work.ingest.insert_rows([self.encode_rows(context, created_values)], on_rows_sent)
+            await work.ingest.insert_rows([self.encode_rows(context, created_values)])
 
     async def _update(self, work: ImportsUnitOfWork, context: IngestContext, resolution: Resolution) -> None:
         results = list(resolution.results.values())

@@ -1,6 +1,5 @@
 """Time of completion in a row of an import: of tasks, their events, statistics and undo."""
 
-from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -64,7 +63,8 @@ class Importer:
             KeyedRow(index, index, values, values._asdict()) for index, values in enumerate(rows) if values.external_id
         ]
         source = Batch(checkpoint, end, range(len(rows)), (), {})
-        batch = PreparedBatch(source, EVERY_ROW, list(rows), [encode_rows(context, rows)], [], keyed, Counter(), ())
+        encoded = [encode_rows(context, rows)]
+        batch = PreparedBatch(source=source, selection=EVERY_ROW, accepted=list(rows), rows=encoded, keyed=keyed)
         write_rows = WriteRows(encode_rows=encode_rows, now=utc_now, new_id=uuid7)
         ingest_batch = IngestBatch(begin, FakeUserDirectory(), write_rows, 15)
         await ingest_batch(context, lease.fence, batch, lambda: None)

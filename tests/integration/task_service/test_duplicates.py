@@ -9,7 +9,7 @@ from taskmanager.tasks.v1 import task_pb2
 
 from chassis.database.pool import open_pool
 from task_service.imports.persistence.unit_of_work import SqlImportsUnitOfWork
-from task_service.imports.usecases.ingest import DeleteDryRunState
+from task_service.imports.usecases.dry_run_cleanup import DeleteDryRunState
 from tests.integration.task_service import calls
 from tests.integration.task_service.calls import actions_of, create, delete, events_of
 from tests.integration.task_service.duplicate_imports import FAIL, SKIP, UPDATE, counts, run_import

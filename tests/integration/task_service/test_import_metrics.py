@@ -1,15 +1,25 @@
 """Metrics of imports, changed by the calls of a user and of a worker."""
 
+import grpc
 import pytest
+from taskmanager.imports.v1.import_service_pb2 import CancelImportRequest
 
 import task_service.server
 from tests.integration.task_service.import_calls import END, batch, upload
+from tests.support.grpc_calls import refused
 from tests.support.metrics import metric_value
 from tests.support.waiting import until
 
 OUTCOMES = ("created", "updated", "unchanged", "skipped", "failed")
 EXPIRE_LEASE = "UPDATE tasks.imports SET lease_until = now() - interval '100 s' WHERE state = 'running'"
 POSTPONE = "UPDATE tasks.imports SET queued_at = now() + interval '1 h', wake_at = now() + interval '1 h'"
+FAIL_COMMITS = """
+    CREATE OR REPLACE FUNCTION tasks.fail_commit() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN RAISE 'the server is shutting down' USING ERRCODE = 'admin_shutdown'; END $$;
+    CREATE CONSTRAINT TRIGGER fail_commit AFTER UPDATE ON tasks.imports DEFERRABLE INITIALLY DEFERRED
+        FOR EACH ROW WHEN (OLD.state <> NEW.state OR OLD.fence <> NEW.fence) EXECUTE FUNCTION tasks.fail_commit()
+"""
+END_FAILURES = "DROP TRIGGER fail_commit ON tasks.imports"
 FILE = b"title,external_id\na,1\n,2\na,1\n"
 
 
@@ -55,6 +65,35 @@ async def test_batch_that_is_rejected_is_not_counted(system, worker, sonu):
     with pytest.raises(Exception, match="lease"):
         await worker.stream(lease, batch(lease.checkpoint, ["a", "1"], size=4))
     assert rows() == before
+
+
+def ended_and_waiting() -> dict[str, float]:
+    """Return the metrics of claims, postponements and ended imports."""
+    ended = {
+        state: metric_value("imports_finished_total", state=state, code="") for state in ("succeeded", "cancelled")
+    }
+    return ended | {
+        "takeovers": metric_value("import_lease_takeovers_total"),
+        "waits": metric_value("import_queue_wait_seconds_count"),
+        "postponed": metric_value("imports_postponed_total", waits_for="database"),
+    }
+
+
+async def test_transaction_that_fails_to_commit_is_not_counted(system, worker, sonu, database):
+    """Claims, takeovers, ends, postponements and cancellations of imports count when they are committed."""
+    queued = await upload(system, sonu, FILE)
+    before = ended_and_waiting()
+    await database.execute(FAIL_COMMITS)
+    assert (await refused(worker.claim())).code == grpc.StatusCode.UNAVAILABLE
+    await database.execute(END_FAILURES)
+    lease = await worker.claim()
+    await database.execute(FAIL_COMMITS)
+    assert (await refused(worker.stream(lease, END))).code == grpc.StatusCode.UNAVAILABLE
+    cancel = system.imports.CancelImport(CancelImportRequest(id=queued.id), metadata=sonu.metadata)
+    assert (await refused(cancel)).code == grpc.StatusCode.UNAVAILABLE
+    await database.execute(EXPIRE_LEASE)
+    assert (await refused(worker.claim())).code == grpc.StatusCode.UNAVAILABLE
+    assert ended_and_waiting() == before | {"waits": before["waits"] + 1}
 
 
 async def test_claim_after_an_expired_lease_is_a_takeover(system, worker, sonu, database):

@@ -13,8 +13,8 @@ from chassis.database.pool import open_pool
 from chassis.kernel.errors import Unavailable
 from chassis.tracing.spans import child_span
 from task_service.imports.persistence.unit_of_work import SqlImportsUnitOfWork
-from task_service.imports.usecases.sessions import ImportsUnitOfWork
 from task_service.imports.usecases.undo import RunUndos
+from task_service.imports.usecases.unit_of_work import ImportsUnitOfWork
 
 TASKS = 50
 

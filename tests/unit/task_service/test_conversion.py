@@ -1,8 +1,8 @@
 """Conversion of rows: the fast path and the full validation give every row the result of a task with these values."""
 
 from collections.abc import Mapping
+from dataclasses import fields
 from datetime import UTC, datetime
-from itertools import chain
 from typing import Any
 from uuid import UUID
 
@@ -69,7 +69,12 @@ def batch_of(*rows: tuple[str, ...]) -> Batch:
 def convert(batch: Batch, context: IngestContext = CONTEXT) -> ConvertedRows:
     """Convert a batch, and join the steps."""
     steps = list(convert_rows(batch, context, ASSIGNEES, now=NOW))
-    return ConvertedRows(*(list(chain.from_iterable(column)) for column in zip(*steps, strict=True)))
+    return ConvertedRows(
+        **{
+            field.name: [item for step in steps for item in getattr(step, field.name)]
+            for field in fields(ConvertedRows)
+        }
+    )
 
 
 def row(**cells: str) -> tuple[str, ...]:
@@ -163,7 +168,8 @@ def test_fast_path_and_validation_agree_on_unusual_rows(cells):
 
 def test_rows_of_a_batch_do_not_affect_each_other():
     rows = [cells for cells in UNUSUAL_ROWS for _ in range(2)]
-    accepted, failed, keyed, _ = convert(batch_of(*rows))
+    converted = convert(batch_of(*rows))
+    accepted, failed, keyed = converted.accepted, converted.failed, converted.keyed
     separate = [expected_of(cells, Defaults()) for cells in rows]
     assert accepted == [found for found in separate if isinstance(found, Values)]
     assert [(item.record, [generic_reason(error.code) for error in item.errors]) for item in failed] == [
@@ -227,9 +233,11 @@ def own_word(cell: str, words: Mapping[str, str]) -> str:
 
 def result_of(cells: tuple[str, ...], defaults: Defaults) -> Any:
     """Return the values that an import gives the row, or all violations."""
-    accepted, failed, keyed, _ = convert(batch_of(cells), CONTEXT._replace(defaults=defaults))
-    assert [(row.accepted_index, row.values) for row in keyed] == [(0, item) for item in accepted if item.external_id]
-    found = [(violation.column, generic_reason(violation.code)) for row in failed for violation in row.errors]
+    converted = convert(batch_of(cells), CONTEXT._replace(defaults=defaults))
+    accepted = converted.accepted
+    keyed = [(row.accepted_index, row.values) for row in converted.keyed]
+    assert keyed == [(0, item) for item in accepted if item.external_id]
+    found = [(violation.column, generic_reason(violation.code)) for row in converted.failed for violation in row.errors]
     return accepted[0] if accepted else found
 
 
@@ -251,14 +259,15 @@ def test_undecodable_bytes_in_an_unmapped_column_name_the_cell():
 
 
 def test_unknown_assignee_is_refused():
-    accepted, failed, *_ = convert(batch_of(("x", "", "", "", "", "", "", "nobody")))
-    assert not accepted
-    assert [(violation.column, violation.code) for violation in failed[0].errors] == [("assignee", "UNKNOWN_ASSIGNEE")]
+    converted = convert(batch_of(("x", "", "", "", "", "", "", "nobody")))
+    assert not converted.accepted
+    errors = converted.failed[0].errors
+    assert [(violation.column, violation.code) for violation in errors] == [("assignee", "UNKNOWN_ASSIGNEE")]
 
 
 def test_unknown_assignee_hides_no_other_error():
-    _, failed, *_ = convert(batch_of(row(status="someday", assignee="nobody")))
-    assert [violation.code for violation in failed[0].errors] == ["UNKNOWN_STATUS", "UNKNOWN_ASSIGNEE"]
+    converted = convert(batch_of(row(status="someday", assignee="nobody")))
+    assert [violation.code for violation in converted.failed[0].errors] == ["UNKNOWN_STATUS", "UNKNOWN_ASSIGNEE"]
 
 
 def test_steps_of_wide_rows_have_fewer_rows():

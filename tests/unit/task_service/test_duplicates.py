@@ -1,6 +1,7 @@
 """Resolution of duplicates: each row has exactly one result, and the last row of a task wins."""
 
 from collections.abc import Mapping
+from dataclasses import fields
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -32,7 +33,7 @@ def rows_of(rows: list[tuple[str, str]]) -> list[KeyedRow]:
 @given(ROWS, st.dictionaries(st.sampled_from("ABC"), st.sampled_from("xyz")), st.sampled_from(OnDuplicate))
 def test_every_row_is_resolved_once(rows, existing, rule):
     resolution = resolve_duplicates(rule, rows_of(rows), tasks_of(existing), NOW)
-    created, changes, *others = resolution
+    created, changes, *others = (getattr(resolution, field.name) for field in fields(resolution))
     assert len(created) + len(changes) + sum(map(len, others)) == len(rows)
     assert sorted(row.values.external_id for row in created) == sorted({key for key, _ in rows} - set(existing))
     expected = {

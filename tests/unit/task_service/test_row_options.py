@@ -111,7 +111,7 @@ def test_fast_path_and_validation_agree_on_values(options, file, defaults):
     batch = Batch(Checkpoint(0, 2, 0), Checkpoint(1, 2 + count, count), range(2, 2 + count), cells, {})
     fast_parser = FastRowParser(CellReader(options, context.column_of("status"), USERS, now=NOW), defaults)
     accepted, reasons, unknown_fields = [], [], []
-    for raw_cells in BatchColumns(context, cells).rows():
+    for raw_cells in BatchColumns(context, batch).rows():
         fast = fast_parser.values(*raw_cells)
         reader = CellReader(options, context.column_of("status"), USERS, now=NOW)
         try:

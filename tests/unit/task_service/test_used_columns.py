@@ -73,7 +73,8 @@ def convert(
     try:
         for parsed in parse_all(parser, chunked(data, 50)):
             message = pb.IngestRowsRequest.FromString(batch_to_proto(parsed).SerializeToString())
-            batch = batch_from_proto(message.batch, context)
+            batch = batch_from_proto(message.batch)
+            batch.check(context)
             selection = select_rows(batch, context)
             steps = list(convert_rows(batch, context, {}, selection, now=NOW))
             accepted += chain.from_iterable(step.accepted for step in steps)

@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from task_service.imports.domain.options.value_mapping import mapping_key
+from task_service.imports.domain.options.value_mapping import find_mapped_key
 from task_service.imports.domain.values.dates import DateParser
 from task_service.imports.domain.values.synonyms import (
-    MAX_WORD_CHARACTERS,
     RESOLUTION_WORDS,
     STATUS_WORDS,
     TRUTH_WORDS,
@@ -43,7 +42,7 @@ class StatusWords(NamedTuple):
     def find(self, cell: str) -> FoundStatus:
         """Return the meaning of a cell. An unknown word is no error."""
         text = cell.strip()
-        if self.mapped and len(text) <= MAX_WORD_CHARACTERS and (key := mapping_key(text)) in self.mapped:
+        if self.mapped and (key := find_mapped_key(self.mapped, text)):
             return FoundStatus(is_known=True, status=self.mapped[key])
         status = find_word(text, self.words)
         return FoundStatus(is_known=status is not None, status=status)

@@ -20,6 +20,7 @@ from task_service.imports.domain.header.text_encoding import detect_encoding, gu
 from task_service.imports.domain.options.row_rules import find_row_rules
 from task_service.imports.domain.options.sources import (
     MAX_SEARCHED_LINES,
+    Source,
     find_source_line,
     load_sources,
     recognise_source,
@@ -173,27 +174,17 @@ _IS_NO_HEADER_LINE = (
 
 
 def _parse_record(record: HeaderRecord, encoding: str, options: UploadOptions, limits: HeaderLimits) -> Header:
-    source_detected = ""
     has_header = options.has_header is not False
     rows = record.end if has_header else record.begin
-    names = (
-        _without_padding([unescape_formula(name) for name in record.cells])
-        if has_header
-        else [f"#{number}" for number in range(1, len(record.cells) + 1)]
-    )
+    names = _column_names(record, has_header=has_header)
     # First, because it bounds the work on the names.
     count = len(names) - (names[-1].strip() == ERRORS_COLUMN)
     if count > limits.columns:
         raise TooManyColumns(count=count, limit=limits.columns)
-    if not has_header:
-        if options.source not in {"", NO_SOURCE}:
-            raise SourceWithoutHeader
-    else:
-        source = load_sources().get(options.source)
-        if not options.source and (source := recognise_source(names)):
-            source_detected = source.name
-        if source:
-            options = options.over(source.options_for(names, options.mapping))
+    source = _find_source(names, options)
+    source_detected = source.name if source and not options.source else ""
+    if source:
+        options = options.over(source.options_for(names, options.mapping))
     fields, ignored = match_columns(names, options.mapping)
     used = {*ignored, *(rule.column for rule in find_row_rules(options.rows, names) if rule)}
     unused = [index for index in range(count) if not fields[index] and index not in used]
@@ -201,17 +192,32 @@ def _parse_record(record: HeaderRecord, encoding: str, options: UploadOptions, l
     if options.on_duplicate in {OnDuplicate.SKIP, OnDuplicate.UPDATE} and "external_id" not in fields:
         warnings.append("on_duplicate does nothing: the file has no external_id column.")
     return Header(
-        encoding,
-        record.delimiter,
-        tuple(names),
-        fields,
-        tuple(warnings),
-        rows.size,
-        rows.lines,
-        record.begin.lines + 1 if has_header else 0,
-        options,
-        source_detected,
+        encoding=encoding,
+        delimiter=record.delimiter,
+        columns=tuple(names),
+        fields=fields,
+        warnings=tuple(warnings),
+        size=rows.size,
+        lines=rows.lines,
+        row=record.begin.lines + 1 if has_header else 0,
+        options=options,
+        source_detected=source_detected,
     )
+
+
+def _column_names(record: HeaderRecord, *, has_header: bool) -> list[str]:
+    if not has_header:
+        return [f"#{number}" for number in range(1, len(record.cells) + 1)]
+    return _without_padding([unescape_formula(name) for name in record.cells])
+
+
+def _find_source(names: Sequence[str], options: UploadOptions) -> Source | None:
+    """Return the source of the options, or the one that the names show. Raises SourceWithoutHeader."""
+    if options.has_header is False:
+        if options.source not in {"", NO_SOURCE}:
+            raise SourceWithoutHeader
+        return None
+    return load_sources().get(options.source) if options.source else recognise_source(names)
 
 
 def _without_padding(names: list[str]) -> list[str]:

@@ -26,7 +26,7 @@ from task_service.imports.domain.rows.failed_rows import RowError
 from task_service.imports.domain.rows.ingest_context import IngestContext
 from task_service.imports.domain.rows.row_selection import select_rows
 from task_service.imports.domain.values.dates import DateOrder, DateParser
-from task_service.imports.domain.values.errors import UnknownPriority, UnknownStatus
+from task_service.imports.domain.values.errors import UnknownPriorityCell, UnknownStatusCell
 from task_service.tasks.domain.task import Values
 
 MAX_BYTES = 256 * 1024
@@ -135,7 +135,7 @@ def _column(batch: Batch, header: Header, index: int) -> Sequence[str]:
 
 def _unmapped_values(errors: Sequence[RowError]) -> Sequence[UnmappedValue]:
     # A text in a column of done is mapped as one of the status.
-    fields = {UnknownStatus.reason: "status", UnknownPriority.reason: "priority"}
+    fields = {UnknownStatusCell.reason: "status", UnknownPriorityCell.reason: "priority"}
     counter = Counter(
         (fields[error.code], unescape_formula(error.value).strip()) for error in errors if error.code in fields
     )

@@ -1,7 +1,7 @@
 """The option value_mapping: values for texts of the file."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 from chassis.kernel.errors import Invalid
@@ -33,6 +33,13 @@ _EXAMPLES = {"status": Status.PENDING, "priority": Priority.MEDIUM}
 def mapping_key(text: str) -> str:
     """Return the form in which texts of value_mapping are compared: without case, spaces and hyphens being the same."""
     return to_nfc(normalize_word(text)).casefold()
+
+
+def find_mapped_key(mapped: Container[str], text: str) -> str | None:
+    """Return the key of a text of the file in a mapping by keys; None if the mapping does not have the text."""
+    if len(text) > MAX_WORD_CHARACTERS or (key := mapping_key(text)) not in mapped:
+        return None
+    return key
 
 
 def example_mapping(field: str, text: str) -> str:

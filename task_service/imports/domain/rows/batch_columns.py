@@ -24,26 +24,26 @@ _FURTHER_FIELDS = {"description": (APPEND,), "labels": (STATUS_OR_LABEL,)}
 class BatchColumns:
     """Cells of a batch by column. A missing column is empty in every row."""
 
-    def __init__(self, context: IngestContext, cells: Sequence[str]) -> None:
+    def __init__(self, context: IngestContext, batch: Batch) -> None:
         self._context = context
+        self._batch = batch
         self._fields = fields = context.fields
         self._indexes_by_field = defaultdict[str, list[int]](list)
         for index, field in enumerate(fields):
             if field:
                 self._indexes_by_field[field].append(index)
         self._width = len(fields)
-        self._cells = cells
 
     def rows(self) -> Iterator[RawCells]:
         """Yield each row's cells."""
         context = self._context
         names = context.columns or self._fields
-        return FieldCells(self._indexes_by_field, names, self._cells, self._width, context.row_options).rows()
+        return FieldCells(self._indexes_by_field, names, self._batch.cells, self._width, context.row_options).rows()
 
-    def failed_row(self, batch: Batch, row_index: int, error: Invalid) -> FailedRow:
-        record, line = batch.begin.records + row_index + 1, batch.lines[row_index]
-        row = self._all_cells(batch, row_index)
-        row += [defect.surplus for defect in batch.defects.get(row_index, ()) if defect.surplus]
+    def failed_row(self, row_index: int, error: Invalid) -> FailedRow:
+        record, line = self._batch.begin.records + row_index + 1, self._batch.lines[row_index]
+        row = self._all_cells(row_index)
+        row += [defect.surplus for defect in self._defects(row_index) if defect.surplus]
         cells = _without_nul(row)
         used_cells = _without_nul(self._used_cells(row_index))
         errors = (
@@ -59,21 +59,22 @@ class BatchColumns:
         )
         return FailedRow(record, line, cells, tuple(errors))
 
-    def raise_defects(self, batch: Batch, row_index: int, encoding: str) -> None:
+    def raise_defects(self, row_index: int) -> None:
         """Raise the defects that the parser found in a row."""
-        raise_all(
-            [self._defect_error(batch, row_index, defect, encoding) for defect in batch.defects.get(row_index, ())]
-        )
+        raise_all([self._defect_error(row_index, defect) for defect in self._defects(row_index)])
+
+    def _defects(self, row_index: int) -> Sequence[Defect]:
+        return self._batch.defects.get(row_index, ())
 
     def _used_cells(self, row_index: int) -> Sequence[str]:
-        return self._cells[row_index * self._width : (row_index + 1) * self._width]
+        return self._batch.cells[row_index * self._width : (row_index + 1) * self._width]
 
-    def _all_cells(self, batch: Batch, row_index: int) -> list[str]:
+    def _all_cells(self, row_index: int) -> list[str]:
         used, cells = self._context.used_columns, self._used_cells(row_index)
-        return used.all_cells(batch.records[row_index], cells) if used else list(cells)
+        return used.all_cells(self._batch.records[row_index], cells) if used else list(cells)
 
-    def _defect_error(self, batch: Batch, row_index: int, defect: Defect, encoding: str) -> Invalid:
-        used = self._context.used_columns
+    def _defect_error(self, row_index: int, defect: Defect) -> Invalid:
+        used, encoding = self._context.used_columns, self._context.encoding
         fields = dict(zip(used.indexes, self._fields, strict=True)) if used else dict(enumerate(self._fields))
         columns = used.columns if used else self._width
         if defect.kind == TooManyCells.reason:
@@ -83,7 +84,7 @@ class BatchColumns:
         field = fields.get(defect.cell, "")
         if defect.kind == CellTooLong.reason:
             # The cell was truncated to the limit, so its length is the limit.
-            return CellTooLong(field=field, limit=len(self._all_cells(batch, row_index)[defect.cell]))
+            return CellTooLong(field=field, limit=len(self._all_cells(row_index)[defect.cell]))
         return UndecodableBytes(field=field, encoding=encoding, cell=defect.cell + 1)
 
     def _stored_value(self, cells: Sequence[str], field: str) -> str:

@@ -1,10 +1,10 @@
 """Conversion of rows to task values or row errors. The validation is the same as for any other task."""
 
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 from chassis.kernel.errors import Invalid, raise_all
@@ -36,14 +36,15 @@ CELLS_PER_STEP = 10_000
 _FIELD_ORDER = {field: order for order, field in enumerate(Cells._fields)} | {DONE: Cells._fields.index("status")}
 
 
-class ConvertedRows(NamedTuple):
+@dataclass(slots=True, kw_only=True)
+class ConvertedRows:
     """Result of some rows of a batch: values of new tasks, and rejected rows."""
 
-    accepted: list[Values]
-    failed: list[FailedRow]
-    keyed: list[KeyedRow]
+    accepted: list[Values] = field(default_factory=list)
+    failed: list[FailedRow] = field(default_factory=list)
+    keyed: list[KeyedRow] = field(default_factory=list)
     """Accepted rows with an external_id. A lookup of existing tasks decides whether they create tasks."""
-    unknown_fields: list[str]
+    unknown_fields: list[str] = field(default_factory=list)
     """Fields of the unknown cells in accepted rows. The options accept these cells."""
 
 
@@ -67,106 +68,98 @@ def convert_rows(
 
     `assignees` maps the usernames and emails in the rows to ids. `now` is the latest time of completion.
     """
-    columns = BatchColumns(context, batch.cells)
-    reader = CellReader(context.row_options, context.column_of("status"), assignees, now=now)
-    parse = FastRowParser(reader, context.defaults).values
-    defective = selection.defective_tasks(batch.defects)
-    validate = _RowValidator(batch, context, defective, columns, reader)
-    unknown_cells = reader.unknown_cells
-    rounded_ids = find_rounded_ids(batch, context.fields)
-    accepted_count = 0
     if selection.surplus:
+        columns = BatchColumns(context, batch)
         error = TooManyContinuationRows(rows=MAX_CONTINUATION_ROWS, kib=MAX_CONTINUATION_BYTES // 1024)
-        yield ConvertedRows([], [columns.failed_row(batch, row, error) for row in selection.surplus], [], [])
-    for step in _task_rows(columns, batch, context, selection):
-        converted = ConvertedRows([], [], [], [])
-        for row_index, raw_cells in step:
+        yield ConvertedRows(failed=[columns.failed_row(row, error) for row in selection.surplus])
+    reader = CellReader(context.row_options, context.column_of("status"), assignees, now=now)
+    converter = _RowConverter(batch, context, selection, reader)
+    for step in _task_rows(batch, context, selection):
+        yield converter.convert(step)
+
+
+class _RowConverter:
+    """Converter of the rows of one batch, step by step."""
+
+    def __init__(self, batch: Batch, context: IngestContext, selection: RowSelection, reader: CellReader) -> None:
+        self._context = context
+        self._selection = selection
+        self._reader = reader
+        self._columns = BatchColumns(context, batch)
+        self._parse = FastRowParser(reader, context.defaults).values
+        self._defective = selection.defective_tasks(batch.defects)
+        self._rounded_ids = find_rounded_ids(batch, context.fields)
+        self._is_update = context.on_duplicate is OnDuplicate.UPDATE
+        self._accepted_count = 0
+
+    def convert(self, rows: Sequence[tuple[int, RawCells]]) -> ConvertedRows:
+        """Convert the rows of a step, each given by its index and its cells."""
+        converted = ConvertedRows()
+        parse, defective, unknown_cells = self._parse, self._defective, self._reader.unknown_cells
+        for row_index, raw_cells in rows:
             try:
                 # Written out here, because a further call for every row would take a tenth of its time.
-                values = (row_index not in defective and parse(*raw_cells)) or validate(row_index, raw_cells)
+                values = (row_index not in defective and parse(*raw_cells)) or self._validate(row_index, raw_cells)
             except Invalid as error:
-                converted.failed.extend(reject_task(columns, batch, context, selection, row_index, error))
+                converted.failed.extend(reject_task(self._columns, self._selection, row_index, error))
                 continue
             if unknown_cells:
-                unknown_fields = _unknown_fields(_plain_cells(raw_cells), unknown_cells)
-                # Only the times of completed tasks are read, so the cell is known from another row of the batch.
-                if values.status is not Status.COMPLETED:
-                    unknown_fields.discard(COMPLETED_AT)
-                converted.unknown_fields.extend(unknown_fields)
+                self._note_unknown_fields(converted, values, raw_cells)
             if values.external_id:
-                changes: Mapping[str, Any] = {}
-                if context.on_duplicate is OnDuplicate.UPDATE:
-                    is_continued = row_index in selection.continuations
-                    changes = _changed_fields(
-                        values, _plain_cells(raw_cells), context, reader, is_continued=is_continued
-                    )
-                converted.keyed.append(KeyedRow(accepted_count + len(converted.accepted), row_index, values, changes))
+                accepted_index = self._accepted_count + len(converted.accepted)
+                changes = self._changes(row_index, values, raw_cells) if self._is_update else {}
+                converted.keyed.append(KeyedRow(accepted_index, row_index, values, changes))
             converted.accepted.append(values)
-        if rounded_ids:
-            converted.unknown_fields.extend(
-                "external_id" for row in converted.keyed if row.values.external_id in rounded_ids
-            )
-        accepted_count += len(converted.accepted)
-        yield converted
+        if self._rounded_ids:
+            rounded = (row for row in converted.keyed if row.values.external_id in self._rounded_ids)
+            converted.unknown_fields.extend("external_id" for _ in rounded)
+        self._accepted_count += len(converted.accepted)
+        return converted
 
-
-class _RowValidator:
-    """Full validation of the rows that do not pass the fast path."""
-
-    def __init__(
-        self,
-        batch: Batch,
-        context: IngestContext,
-        defective: Container[int],
-        columns: BatchColumns,
-        reader: CellReader,
-    ) -> None:
-        self._batch = batch
-        self._context = context
-        self._columns = columns
-        self._reader = reader
-        self._defective = defective
-
-    def __call__(self, row_index: int, raw_cells: RawCells) -> Values:
-        """Return the values of a row. Raises Invalid."""
-        self._columns.raise_defects(self._batch, row_index, self._context.encoding)
+    def _validate(self, row_index: int, raw_cells: RawCells) -> Values:
+        """Return the values of a row that does not pass the fast path. Raises Invalid."""
+        self._columns.raise_defects(row_index)
         values = validate_row(_plain_cells(raw_cells), self._reader, self._context.defaults)
         if row_index in self._defective:
             raise ContinuationRowRejected
         return values
 
+    def _note_unknown_fields(self, converted: ConvertedRows, values: Values, raw_cells: RawCells) -> None:
+        fields = _unknown_fields(_plain_cells(raw_cells), self._reader.unknown_cells)
+        # Only the times of completed tasks are read, so the cell is known from another row of the batch.
+        if values.status is not Status.COMPLETED:
+            fields.discard(COMPLETED_AT)
+        converted.unknown_fields.extend(fields)
 
-def reject_task(
-    columns: BatchColumns,
-    batch: Batch,
-    context: IngestContext,
-    selection: RowSelection,
-    row_index: int,
-    error: Invalid,
-) -> Iterator[FailedRow]:
+    def _changes(self, row_index: int, values: Values, raw_cells: RawCells) -> Mapping[str, Any]:
+        is_continued = row_index in self._selection.continuations
+        return _changed_fields(values, _plain_cells(raw_cells), self._context, self._reader, is_continued=is_continued)
+
+
+def reject_task(columns: BatchColumns, selection: RowSelection, row_index: int, error: Invalid) -> Iterator[FailedRow]:
     """Yield the rejected row of a task with its errors, and the rows that continue it."""
-    yield columns.failed_row(batch, row_index, error)
+    yield columns.failed_row(row_index, error)
     for row in selection.continuations.get(row_index, ()):
         try:
-            columns.raise_defects(batch, row, context.encoding)
-            yield columns.failed_row(batch, row, ContinuedTaskRejected())
+            columns.raise_defects(row)
+            yield columns.failed_row(row, ContinuedTaskRejected())
         except Invalid as defects:
-            yield columns.failed_row(batch, row, defects)
+            yield columns.failed_row(row, defects)
 
 
 def _task_rows(
-    columns: BatchColumns, batch: Batch, context: IngestContext, selection: RowSelection
+    batch: Batch, context: IngestContext, selection: RowSelection
 ) -> Iterator[Sequence[tuple[int, RawCells]]]:
     """Yield the index and the cells of each row of a task, with the text of the rows that continue it, in steps.
 
     Steps are empty while rows are read that a row before them may need.
     """
     rows_per_step = max(1, min(ROWS_PER_STEP, CELLS_PER_STEP // max(1, len(context.fields))))
-    rows: Iterable[RawCells] = columns.rows()
+    rows: Iterable[RawCells] = BatchColumns(context, batch).rows()
     if selection.continuations:
         # A title that becomes a part of a description keeps its labels.
         options = replace(context.row_options, title_label_prefix="")
-        pairs = zip(rows, BatchColumns(context._replace(row_options=options), batch.cells).rows(), strict=True)
+        pairs = zip(rows, BatchColumns(context._replace(row_options=options), batch).rows(), strict=True)
         read: list[tuple[RawCells, RawCells]] = []
         while step := list(islice(pairs, rows_per_step)):
             read += step

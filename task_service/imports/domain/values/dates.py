@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from task_service.imports.domain.quoting import quote
 from task_service.imports.domain.values.date_formats import MONTH, OFFSET, compile_date_format
 from task_service.imports.domain.values.date_groups import datetime_of, datetime_on
-from task_service.imports.domain.values.errors import AmbiguousDate, DateWithoutYear, MalformedDate, UnknownTimeZone
+from task_service.imports.domain.values.errors import AmbiguousDate, DateWithoutYear, UnknownTimeZone, UnreadableDate
 from task_service.tasks.domain.values import parse_date
 
 MAX_DATE_CHARACTERS = 100
@@ -102,7 +102,7 @@ def _find_zone(name: str) -> tzinfo | None:
 class DateParser:
     """Parser of dates and times. A text with an offset is a moment, others are in the time zone.
 
-    `parse` and `parse_moment` raise MalformedDate, AmbiguousDate and DateWithoutYear. A range is its end. Their `zone`
+    `parse` and `parse_moment` raise UnreadableDate, AmbiguousDate and DateWithoutYear. A range is its end. Their `zone`
     is a time zone of the row, which replaces the one of the options; an unknown name is ignored.
     """
 
@@ -132,7 +132,7 @@ class DateParser:
             self.parse(text)
         except AmbiguousDate:
             return True
-        except (MalformedDate, DateWithoutYear):
+        except (UnreadableDate, DateWithoutYear):
             return False
         return True
 
@@ -207,8 +207,8 @@ class DateParser:
                 yield found
 
 
-def _malformed(text: str) -> MalformedDate:
-    return MalformedDate(text=quote(text))
+def _malformed(text: str) -> UnreadableDate:
+    return UnreadableDate(text=quote(text))
 
 
 def _from_number(text: str) -> datetime | None:

@@ -1,25 +1,21 @@
 """Errors of cells whose value is not known, and of the options for them. A docstring is the message."""
 
 from task_service.imports.domain.errors import InvalidUpload
-from task_service.tasks.domain.errors import InvalidTask
+from task_service.tasks.domain.errors import InvalidTask, MalformedDate, UnknownAssignee, UnknownPriority, UnknownStatus
 
 
-class UnknownStatus(InvalidTask):
+class UnknownStatusCell(UnknownStatus, inherits_reason=True):
     """Unknown status {word}.
 
     Use pending, in_progress, completed or cancelled, or map it with value_mapping={mapping}.
     """
 
-    field = "status"
 
-
-class UnknownPriority(InvalidTask):
+class UnknownPriorityCell(UnknownPriority, inherits_reason=True):
     """Unknown priority {word}. Use none, low, medium, high or urgent, or map it with value_mapping={mapping}."""
 
-    field = "priority"
 
-
-class UnknownAssignee(InvalidTask):
+class UnknownAssigneeCell(UnknownAssignee, inherits_reason=True):
     """Unknown assignee {name}. Use the username or email of a user, or set on_unknown_assignee=leave_empty."""
 
     field = "assignee"
@@ -53,10 +49,8 @@ class UnknownValueRule(InvalidUpload):
     """Unknown {field}. Use fail or {other}."""
 
 
-class MalformedDate(InvalidTask):
+class UnreadableDate(MalformedDate, inherits_reason=True):
     """Unreadable date {text}. Use 2026-12-31 or set date_format, value_mapping or on_unknown_date=empty."""
-
-    field = "due_date"
 
 
 class AmbiguousDate(InvalidTask):

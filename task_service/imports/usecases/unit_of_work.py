@@ -1,4 +1,4 @@
-"""Sessions of the use cases about imports, as ports."""
+"""Unit of work and read session of the use cases about imports, as ports."""
 
 from collections.abc import Callable
 from typing import Protocol
