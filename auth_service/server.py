@@ -1,9 +1,8 @@
 """The running service: its ports, its readiness and its background loops."""
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 from auth_service.background_tasks import become_ready, clean_up, trust_state_fetcher
@@ -33,17 +32,8 @@ from chassis.tls.reloader import CertificateReloader
 from chassis.tokens import TokenVerifier
 
 
-@dataclass(frozen=True, slots=True)
-class RunningServer:
-    """Server that listens on its ports. `ready` is set when it also accepts calls."""
-
-    port: int
-    internal_port: int
-    ready: asyncio.Event
-
-
 @asynccontextmanager
-async def run_server(settings: AuthSettings) -> AsyncIterator[RunningServer]:
+async def run_server(settings: AuthSettings) -> AsyncIterator[GrpcServers]:
     """Run the service. It becomes ready when the database responds and a signing key exists.
 
     Raises:
@@ -57,7 +47,6 @@ async def run_server(settings: AuthSettings) -> AsyncIterator[RunningServer]:
     status = ProcessStatus("auth_service", [database])
     switches = Switches(tuple(SWITCHES), status)
     state = TrustState()
-    ready = asyncio.Event()
     async with AsyncExitStack() as stack:
         stack.enter_context(serve_probes(settings.metrics_listen, status))
         pool = await stack.enter_async_context(open_service_pool(settings))
@@ -79,14 +68,13 @@ async def run_server(settings: AuthSettings) -> AsyncIterator[RunningServer]:
                     use_cases.ensure_signing_key,
                     poller,
                     server,
-                    ready,
                 ),
-                clean_up(ready, use_cases.delete_expired_records),
-                clean_up(ready, use_cases.delete_expired_events),
+                clean_up(server.is_ready, use_cases.delete_expired_records),
+                clean_up(server.is_ready, use_cases.delete_expired_events),
             )
         )
         stack.push_async_callback(server.stop)
-        yield RunningServer(port=server.port, internal_port=server.internal_port, ready=ready)
+        yield server
 
 
 async def _wait_for_database(

@@ -139,7 +139,7 @@ async def running_auth_service(
         auth_service.bootstrap.open_use_cases(settings) as use_cases,
         auth_service.server.run_server(settings) as server,
     ):
-        await server.ready.wait()
+        await server.is_ready.wait()
         yield f"127.0.0.1:{server.port}", use_cases
 
 

@@ -199,7 +199,7 @@ async def running_auth_server(settings: AuthSettings) -> AsyncIterator[AuthServe
     """Run the service and yield it when it is ready."""
     async with run_server(settings) as server:
         async with asyncio.timeout(20):
-            await server.ready.wait()
+            await server.is_ready.wait()
         async with open_channel(f"127.0.0.1:{server.port}") as channel:
             yield AuthServer(settings, channel)
 

@@ -33,7 +33,7 @@ async def test_service_runs_on_an_expanded_schema(database):
     """A newer release has run its expand phase: this one starts."""
     database.rows("UPDATE auth.alembic_version SET version_num = '9999'")
     async with run_server(make_settings(database.auth_url)) as server, asyncio.timeout(20):
-        await server.ready.wait()
+        await server.is_ready.wait()
 
 
 async def test_service_waits_on_a_contracted_schema(database):
@@ -42,10 +42,10 @@ async def test_service_waits_on_a_contracted_schema(database):
     with capture_logs() as logs:
         async with run_server(make_settings(database.auth_url)) as server:
             await until(lambda: any(line["event"] == "waiting for the schema" for line in logs))
-            assert not server.ready.is_set()
+            assert not server.is_ready.is_set()
             database.rows("DELETE FROM auth.schema_compatibility")
             async with asyncio.timeout(20):
-                await server.ready.wait()
+                await server.is_ready.wait()
     assert [line["reason"] for line in logs if "reason" in line] == [REASON]
 
 
@@ -78,7 +78,7 @@ async def test_service_waits_until_the_schema_is_migrated(database):
             await until(lambda: any(line["event"] == "waiting for the schema" for line in logs))
             reason = next(line["reason"] for line in logs if line["event"] == "waiting for the schema")
             assert reason == f"schema auth is at revision 0009 and must be at {HEAD}: run migrate"
-            assert not server.ready.is_set()
+            assert not server.is_ready.is_set()
 
 
 async def test_plan_prints_sql_and_succeeds(migrate):
