@@ -14,7 +14,8 @@ from auth_service.transport.registrations import create_registrations
 from auth_service.transport.status import STATUS
 from chassis.database.connection_budget import warn_if_pool_does_not_fit
 from chassis.database.pool import Pool
-from chassis.database.schema_check import SchemaCheck, SchemaRevisions
+from chassis.database.revisions import RevisionHistory
+from chassis.database.schema_check import SchemaCheck
 from chassis.database.switches import POLL_INTERVAL_SECONDS, PollSwitches, Switches, WritableConnections
 from chassis.lifecycle import run_in_background
 from chassis.limits.load_shed import DEFAULT_CAPACITY
@@ -56,7 +57,7 @@ async def run_server(settings: AuthSettings) -> AsyncIterator[GrpcServers]:
         poller = TrustPoller(state=state, fetch=trust_state_fetcher(use_cases.get_trust_state))
         server = _create_servers(settings, create_registrations(use_cases), state, status)
         await server.start()
-        schema_check = SchemaCheck(url, SchemaRevisions.read(settings.database_schema, MIGRATIONS), status)
+        schema_check = SchemaCheck(url, RevisionHistory(settings.database_schema, MIGRATIONS), status)
         await stack.enter_async_context(
             run_in_background(
                 run_checks({database: schema_check}),

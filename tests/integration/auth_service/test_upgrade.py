@@ -9,7 +9,7 @@ from auth_service.persistence.schema import MIGRATIONS
 from auth_service.server import run_server
 from auth_service.settings import DEFAULT_SCHEMA
 from chassis.database.revisions import RevisionHistory
-from chassis.database.schema_check import SchemaCheck, SchemaRevisions
+from chassis.database.schema_check import SchemaCheck
 from chassis.probes.process_status import ProcessStatus
 from deploy.local.host.free_ports import find_free_port
 from tests.integration.auth_service.auth_server import make_settings
@@ -52,7 +52,7 @@ async def test_service_waits_on_a_contracted_schema(database):
 async def test_running_service_stays_ready_after_a_contract_phase(database):
     """/statusz and one log line show the problem."""
     status = ProcessStatus("auth_service")
-    check = SchemaCheck(database.auth_url, SchemaRevisions.read(DEFAULT_SCHEMA, MIGRATIONS), status)
+    check = SchemaCheck(database.auth_url, RevisionHistory(DEFAULT_SCHEMA, MIGRATIONS), status)
     assert await check() is None
     status.set_ready()
     database.rows(CONTRACT)
@@ -67,7 +67,7 @@ async def test_running_service_stays_ready_after_a_contract_phase(database):
 async def test_both_revisions_are_in_the_status(database):
     database.rows("INSERT INTO auth.alembic_version VALUES ('c0001')")
     status = ProcessStatus("auth_service")
-    await SchemaCheck(database.auth_url, SchemaRevisions.read(DEFAULT_SCHEMA, MIGRATIONS), status)()
+    await SchemaCheck(database.auth_url, RevisionHistory(DEFAULT_SCHEMA, MIGRATIONS), status)()
     assert status.to_json()["schema_revision"] == f"{HEAD}, c0001"
 
 

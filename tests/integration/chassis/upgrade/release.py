@@ -6,7 +6,8 @@ from pathlib import Path
 import psycopg
 
 from chassis.database.revisions import Phase, RevisionHistory
-from chassis.database.schema_check import SchemaRevisions, read_schema_state
+from chassis.database.schema_check import read_schema_state
+from chassis.database.schema_state import schema_problem
 from chassis.database.upgrade import LockPatience, upgrade
 from tests.support.database import Database
 
@@ -69,7 +70,7 @@ class Release:
     async def problem(self) -> str | None:
         """Return the reason why a service of this release would wait."""
         state = await read_schema_state(self.database.url(f"{SCHEMA}_app"), SCHEMA)
-        return SchemaRevisions.read(SCHEMA, self.migrations).problem(state)
+        return schema_problem(RevisionHistory(SCHEMA, self.migrations), state)
 
     def heads(self) -> list[str]:
         return sorted(row[0] for row in self.database.rows("SELECT version_num FROM notes.alembic_version"))
