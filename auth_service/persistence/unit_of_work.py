@@ -48,4 +48,4 @@ class SqlAuthUnitOfWork(SqlAuthReadSession, SqlUnitOfWork):
 
     async def serialize(self, lock_name: str) -> None:
         """Take a Postgres advisory lock, which is released when the transaction ends."""
-        await self.connection.execute(_ADVISORY_LOCK.sql, {"lock_name": lock_name})
+        await _ADVISORY_LOCK.run(self.connection, lock_name=lock_name)
