@@ -181,9 +181,9 @@ class SqlUsers:
         key = lookup_key(text)
         if text.strip() and not key:
             return Page([])  # no account can match; an empty key would match every account
-        statement = _list_page(has_text=bool(key), has_cursor=bool(request.after))
-        values = {"text": key, "after_id": request.after_id, "max_rows": request.size + 1}
-        cursor = await statement.run(self._connection, **values)
+        cursor = await _list_page(has_text=bool(key), has_cursor=bool(request.after)).run(
+            self._connection, text=key, after_id=request.after_id, max_rows=request.size + 1
+        )
         return request.page([_user(row) for row in await cursor.fetchall()], lambda user: user.id.bytes)
 
     async def find_by_prefix(self, text: str, *, limit: int) -> Sequence[User]:
