@@ -30,7 +30,7 @@ class DeleteExpiredRecords:
             async with self.begin() as work:
                 deleted = [
                     await records.delete_expired(before=before, limit=BATCH_SIZE)
-                    for records in (work.revocations, work.sessions, work.login_attempts, work.password_resets)
+                    for records in (work.revocations, work.sessions, work.attempt_counters, work.password_resets)
                 ]
                 deleted.append(await work.personal_tokens.delete_expired(before=before - RETENTION, limit=BATCH_SIZE))
                 await work.commit()

@@ -60,17 +60,17 @@ class LoginThrottle:
         """Count an attempt; raise TooManyAttempts, with the time to wait, beyond a limit."""
         key = login_attempt_key(email)
         async with self.begin() as work:
-            wait_seconds = await work.login_attempts.hit(key, self.per_account)
+            wait_seconds = await work.attempt_counters.hit(key, self.per_account)
             limit = ACCOUNT
             if wait_seconds is None:
-                wait_seconds = await work.login_attempts.hit(ALL_LOGINS_KEY, self.overall)
+                wait_seconds = await work.attempt_counters.hit(ALL_LOGINS_KEY, self.overall)
                 limit = ALL_ACCOUNTS
             if wait_seconds is None:
                 await work.commit()
                 return
         THROTTLED.labels(limit).inc()
         async with self.begin() as work:
-            if await work.login_attempts.claim_log_entry(key, interval=LOG_INTERVAL):
+            if await work.attempt_counters.claim_log_entry(key, interval=LOG_INTERVAL):
                 stored = await work.users.get_credentials_by_email(email)
                 subject = stored.user.id if stored else None
                 await self.events.record(work, SecurityEventKind.LOGIN_THROTTLED, actor=None, subject=subject)
@@ -79,14 +79,14 @@ class LoginThrottle:
 
     async def _refund(self, email: str) -> None:
         async with self.begin() as work:
-            await work.login_attempts.refund(login_attempt_key(email), self.per_account)
-            await work.login_attempts.refund(ALL_LOGINS_KEY, self.overall)
+            await work.attempt_counters.refund(login_attempt_key(email), self.per_account)
+            await work.attempt_counters.refund(ALL_LOGINS_KEY, self.overall)
             await work.commit()
 
     async def refund_shared_attempt(self) -> None:
         """Give an attempt with the right password back to the limit of all accounts. The account's count stays."""
         async with self.begin() as work:
-            await work.login_attempts.refund(ALL_LOGINS_KEY, self.overall)
+            await work.attempt_counters.refund(ALL_LOGINS_KEY, self.overall)
             await work.commit()
 
     async def reset(self, work: AuthUnitOfWork, email: str) -> None:
@@ -94,5 +94,5 @@ class LoginThrottle:
 
         Call it last before the commit: every login needs the lock of the shared counter.
         """
-        await work.login_attempts.clear(login_attempt_key(email))
-        await work.login_attempts.refund(ALL_LOGINS_KEY, self.overall)
+        await work.attempt_counters.clear(login_attempt_key(email))
+        await work.attempt_counters.refund(ALL_LOGINS_KEY, self.overall)
