@@ -72,7 +72,7 @@ class Release:
     async def problem(self) -> str | None:
         """Return the reason why a service of this release would wait."""
         state = await read_schema_state(self.database.url(f"{SCHEMA}_app"), SCHEMA)
-        return schema_problem(RevisionHistory(SCHEMA, self.migrations), state)
+        return schema_problem(self.history, state)
 
     def heads(self) -> list[str]:
         return sorted(row[0] for row in self.database.rows("SELECT version_num FROM notes.alembic_version"))
