@@ -6,6 +6,7 @@ Every process of the service reads the switches once a second. Transactions that
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
+from auth_service.persistence.schema import OWNER_ROLE
 from auth_service.settings import COMMAND_VARIABLES, DEFAULT_SCHEMA, AuthSettings
 from auth_service.switches import SWITCHES
 from chassis.database.settings import SchemaName
@@ -29,6 +30,7 @@ def main() -> None:
     run_switch_command(
         settings.owner_database_url.get_secret_value(),
         variable="AUTH_OWNER_DATABASE_URL",
+        role=OWNER_ROLE,
         schema=settings.database_schema,
         service="auth_service",
         names=SWITCHES,

@@ -5,17 +5,18 @@ the events that take their place. So the log gets a new epoch, and every older c
 """
 
 import asyncio
-import sys
 
 import psycopg
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
+from chassis.database.command_errors import exit_on_database_error
 from chassis.database.connection import SOCKET_OPTIONS
 from chassis.database.url import PostgresUrl
 from chassis.logs import configure_logging
 from chassis.settings import Settings, load_settings
 from task_service.history.persistence.event_log import start_new_epoch
+from task_service.persistence.schema import OWNER_ROLE
 from task_service.settings import COMMAND_VARIABLES, TasksSettings
 
 
@@ -31,14 +32,8 @@ class ExpireCursorsSettings(Settings):
 def main() -> None:
     settings = load_settings(ExpireCursorsSettings)
     configure_logging("info", "task_service")
-    try:
+    with exit_on_database_error("TASKS_OWNER_DATABASE_URL", role=OWNER_ROLE):
         asyncio.run(_expire(settings.owner_database_url.get_secret_value()))
-    except psycopg.OperationalError:
-        sys.exit("Can't connect to the database of TASKS_OWNER_DATABASE_URL. Check the URL and Postgres.")
-    except psycopg.errors.UndefinedTable:
-        sys.exit("The role of TASKS_OWNER_DATABASE_URL does not find the tables. Run provision and migrate first.")
-    except psycopg.errors.InsufficientPrivilege:
-        sys.exit("Nothing was changed: TASKS_OWNER_DATABASE_URL must name the role that owns the schema.")
     print("All cursors of the event log have expired.")  # noqa: T201 - output of the command
 
 

@@ -10,6 +10,7 @@ from chassis.database.settings import SchemaName
 from chassis.database.switch_command import run_switch_command
 from chassis.database.url import PostgresUrl
 from chassis.settings import Settings, load_settings
+from task_service.persistence.schema import OWNER_ROLE
 from task_service.settings import COMMAND_VARIABLES, DEFAULT_SCHEMA, TasksSettings
 from task_service.switches import SWITCHES
 
@@ -29,6 +30,7 @@ def main() -> None:
     run_switch_command(
         settings.owner_database_url.get_secret_value(),
         variable="TASKS_OWNER_DATABASE_URL",
+        role=OWNER_ROLE,
         schema=settings.database_schema,
         service="task_service",
         names=SWITCHES,
