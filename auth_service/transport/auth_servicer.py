@@ -1,8 +1,5 @@
 """Servicer of taskmanager.auth.v1.AuthService."""
 
-from typing import Any
-
-from grpc.aio import ServicerContext
 from taskmanager.auth.v1 import auth_service_pb2, auth_service_pb2_grpc, user_pb2
 
 from auth_service.transport.translate import (
@@ -13,9 +10,8 @@ from auth_service.transport.translate import (
     user_to_proto,
 )
 from auth_service.usecases.use_cases import UseCases
+from chassis.rpc.interceptor import Context
 from chassis.rpc.request_context import current_caller
-
-Context = ServicerContext[Any, Any]
 
 
 class AuthServicer(auth_service_pb2_grpc.AuthServiceServicer):

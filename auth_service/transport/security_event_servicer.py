@@ -1,8 +1,5 @@
 """Servicer of taskmanager.auth.v1.SecurityEventService."""
 
-from typing import Any
-
-from grpc.aio import ServicerContext
 from taskmanager.auth.v1 import security_event_service_pb2 as pb
 from taskmanager.auth.v1 import security_event_service_pb2_grpc
 
@@ -10,6 +7,7 @@ from auth_service.transport.translate_administration import security_events_to_p
 from auth_service.usecases.use_cases import UseCases
 from chassis.kernel.ids import parse_id
 from chassis.kernel.pagination import PageRequest
+from chassis.rpc.interceptor import Context
 
 
 class SecurityEventServicer(security_event_service_pb2_grpc.SecurityEventServiceServicer):
@@ -17,7 +15,7 @@ class SecurityEventServicer(security_event_service_pb2_grpc.SecurityEventService
         self._use_cases = use_cases
 
     async def ListSecurityEvents(
-        self, request: pb.ListSecurityEventsRequest, context: ServicerContext[Any, Any]
+        self, request: pb.ListSecurityEventsRequest, context: Context
     ) -> pb.ListSecurityEventsResponse:
         subject_id = parse_id(request.subject_id, field="subject_id") if request.subject_id else None
         page = PageRequest.parse(request.page_size, request.page_token, query=f"security events of {subject_id}")

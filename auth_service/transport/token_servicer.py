@@ -1,8 +1,5 @@
 """Servicer of taskmanager.auth.v1.TokenService."""
 
-from typing import Any
-
-from grpc.aio import ServicerContext
 from taskmanager.auth.v1 import token_service_pb2 as pb
 from taskmanager.auth.v1 import token_service_pb2_grpc
 
@@ -15,9 +12,8 @@ from auth_service.transport.translate_personal_tokens import (
 from auth_service.usecases.use_cases import UseCases
 from chassis.kernel.ids import parse_id
 from chassis.kernel.pagination import PageRequest
+from chassis.rpc.interceptor import Context
 from chassis.rpc.request_context import current_caller
-
-Context = ServicerContext[Any, Any]
 
 
 class TokenServicer(token_service_pb2_grpc.TokenServiceServicer):

@@ -1,8 +1,5 @@
 """Servicer of taskmanager.auth.v1.UserService."""
 
-from typing import Any
-
-from grpc.aio import ServicerContext
 from taskmanager.auth.v1 import auth_service_pb2, user_pb2, user_service_pb2_grpc
 from taskmanager.auth.v1 import user_service_pb2 as pb
 
@@ -20,9 +17,8 @@ from auth_service.transport.translate import (
 from auth_service.usecases.use_cases import UseCases
 from chassis.kernel.ids import parse_id
 from chassis.kernel.pagination import PageRequest
+from chassis.rpc.interceptor import Context
 from chassis.rpc.request_context import current_caller
-
-Context = ServicerContext[Any, Any]
 
 
 class UserServicer(user_service_pb2_grpc.UserServiceServicer):
