@@ -5,9 +5,9 @@ from taskmanager.auth.v1 import security_event_service_pb2_grpc
 
 from auth_service.transport.translate_administration import security_events_to_proto
 from auth_service.usecases.use_cases import UseCases
-from chassis.kernel.ids import parse_id
 from chassis.kernel.pagination import PageRequest
 from chassis.rpc.interceptor import Context
+from chassis.rpc.proto_fields import optional_id
 
 
 class SecurityEventServicer(security_event_service_pb2_grpc.SecurityEventServiceServicer):
@@ -17,6 +17,6 @@ class SecurityEventServicer(security_event_service_pb2_grpc.SecurityEventService
     async def ListSecurityEvents(
         self, request: pb.ListSecurityEventsRequest, context: Context
     ) -> pb.ListSecurityEventsResponse:
-        subject_id = parse_id(request.subject_id, field="subject_id") if request.subject_id else None
+        subject_id = optional_id(request.subject_id, field="subject_id")
         page = PageRequest.parse(request.page_size, request.page_token, query=f"security events of {subject_id}")
         return security_events_to_proto(await self._use_cases.list_security_events(subject_id, page))

@@ -2,10 +2,9 @@
 
 import base64
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from uuid import UUID
 
-from google.protobuf.timestamp_pb2 import Timestamp
 from taskmanager.auth.v1 import auth_service_pb2, user_pb2, user_service_pb2
 from taskmanager.trust.v1 import trust_service_pb2
 
@@ -21,6 +20,7 @@ from auth_service.usecases.users import UserIds
 from chassis.kernel.identity import Caller
 from chassis.kernel.pagination import Page
 from chassis.rpc.pagination import fit_to_message_size
+from chassis.rpc.proto_fields import timestamp_to_proto
 from chassis.tokens import ALGORITHM
 
 TOKEN_TYPE = "Bearer"  # noqa: S105 - the scheme of RFC 6750, not a secret
@@ -165,12 +165,6 @@ def revocation_to_proto(revocation: Revocation) -> trust_service_pb2.Revocation:
         case EpochRaised(user_id=user_id, min_epoch=min_epoch):
             user_epoch = trust_service_pb2.UserEpoch(user_id=str(user_id), min_epoch=min_epoch)
             return trust_service_pb2.Revocation(user_epoch=user_epoch, expire_time=expire_time)
-
-
-def timestamp_to_proto(moment: datetime) -> Timestamp:
-    message = Timestamp()
-    message.FromDatetime(moment)
-    return message
 
 
 def _seconds(duration: timedelta) -> int:

@@ -18,6 +18,7 @@ from auth_service.usecases.use_cases import UseCases
 from chassis.kernel.ids import parse_id
 from chassis.kernel.pagination import PageRequest
 from chassis.rpc.interceptor import Context
+from chassis.rpc.proto_fields import optional_id
 from chassis.rpc.request_context import current_caller
 
 
@@ -68,7 +69,7 @@ class UserServicer(user_service_pb2_grpc.UserServiceServicer):
         return user_to_proto(await self._use_cases.get_user(parse_id(request.id, field="id")))
 
     async def ResolveUser(self, request: pb.ResolveUserRequest, context: Context) -> user_pb2.User:
-        user_id = parse_id(request.id, field="id") if request.id else None
+        user_id = optional_id(request.id, field="id")
         return user_to_proto(await self._use_cases.resolve_user(user_id=user_id, username=request.username))
 
     async def LookupUsers(self, request: pb.LookupUsersRequest, context: Context) -> pb.LookupUsersResponse:

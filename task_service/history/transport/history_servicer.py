@@ -8,6 +8,7 @@ from chassis.kernel.ids import parse_id
 from chassis.kernel.pagination import PageRequest
 from chassis.rpc.interceptor import Context
 from chassis.rpc.pagination import fit_to_message_size
+from chassis.rpc.proto_fields import optional_id
 from chassis.rpc.request_context import current_caller
 from task_service.history.domain.event_log import EventQuery
 from task_service.history.transport.translate import (
@@ -19,7 +20,6 @@ from task_service.history.transport.translate import (
     stream_start_from_text,
 )
 from task_service.history.usecases.use_cases import HistoryUseCases
-from task_service.proto_fields import optional_id
 
 
 class HistoryServicer(history_service_pb2_grpc.HistoryServiceServicer):

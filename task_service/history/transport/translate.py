@@ -6,12 +6,13 @@ from taskmanager.tasks.v1 import history_service_pb2
 
 from chassis.kernel.errors import Invalid, raise_all
 from chassis.kernel.ids import MalformedId
+from chassis.rpc.proto_fields import optional_id, timestamp_to_proto
 from task_service.errors import ForbiddenCharacter
 from task_service.history.domain.errors import CursorWithNewestFirst, UnknownAction
 from task_service.history.domain.event_log import LOG_START, Cursor, EventQuery, LoggedEvent, LogPosition
 from task_service.history.domain.events import AccessChange, Action, TaskEvent
 from task_service.history.domain.hash_chain import ChainHead
-from task_service.proto_fields import optional_id, timestamp_from_proto, timestamp_to_proto
+from task_service.proto_fields import timestamp_from_proto
 
 _ACTION_NUMBER = {action: history_service_pb2.TaskEvent.Action.Value(f"ACTION_{action.name}") for action in Action}
 _ACTION: dict[int, Action] = {number: action for action, number in _ACTION_NUMBER.items()}

@@ -4,6 +4,7 @@ from collections import defaultdict
 
 from taskmanager.imports.v1 import import_ingest_service_pb2, import_pb2
 
+from chassis.rpc.proto_fields import timestamp_to_proto
 from task_service.imports.domain.errors import CellTooLong, IngestOutOfOrder, MalformedBatch, TooManyCells
 from task_service.imports.domain.imports import (
     PARSE_FAILURES,
@@ -23,7 +24,6 @@ from task_service.imports.domain.undo import ConflictReason, Undo, UndoConflict,
 from task_service.imports.transport.upload_options import upload_options_to_proto
 from task_service.imports.usecases.ingest import Progress
 from task_service.imports.usecases.ingest_rows import Finish, FinishReason
-from task_service.proto_fields import timestamp_to_proto
 
 _STATE = {state: import_pb2.Import.State.Value(f"STATE_{state.name}") for state in State}
 _WAITS_FOR: dict[WaitReason | None, import_pb2.Import.WaitsFor.ValueType] = {

@@ -12,7 +12,7 @@ from chassis.kernel.errors import Invalid, raise_all
 from chassis.kernel.ids import parse_id
 from chassis.kernel.pagination import Page
 from chassis.rpc.pagination import fit_to_message_size
-from task_service.proto_fields import microseconds_to_proto, timestamp_to_proto
+from chassis.rpc.proto_fields import microseconds_to_proto, timestamp_to_proto
 from task_service.tasks.domain.errors import IdempotencyKeyInBatchItem
 from task_service.tasks.domain.listed_task import ListedTask
 from task_service.tasks.domain.stats import Stats
