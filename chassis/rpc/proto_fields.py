@@ -1,10 +1,13 @@
 """Conversions between single protobuf fields and domain values. Pure functions."""
 
 from datetime import UTC, datetime
-from typing import Any
+from enum import StrEnum
+from typing import Any, TypeVar
 from uuid import UUID
 
 from chassis.kernel.ids import parse_id
+
+Member = TypeVar("Member", bound=StrEnum)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -32,3 +35,14 @@ def microseconds_to_proto(since_epoch: int | None) -> Any:
         return None
     seconds, microseconds = divmod(since_epoch, 1_000_000)
     return {"seconds": seconds, "nanos": microseconds * 1000}
+
+
+def enum_numbers(proto_enum: Any, enum: type[StrEnum]) -> dict[str, Any]:
+    """Return the protobuf number of each value of an enum: that of STATUS_PENDING for Status.PENDING."""
+    return {member.value: number for number, member in enum_members(proto_enum, enum).items()}
+
+
+def enum_members(proto_enum: Any, enum: type[Member]) -> dict[int, Member]:
+    """Return the member of an enum for each protobuf number but 0, which means that the field is unset."""
+    prefix = proto_enum.Name(0).removesuffix("UNSPECIFIED")
+    return {proto_enum.Value(prefix + member.name): member for member in enum}
