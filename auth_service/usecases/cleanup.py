@@ -50,10 +50,11 @@ class DeleteExpiredEvents:
     async def __call__(self) -> int:
         """Return the number of deleted events."""
         before = self.now() - max(self.retention, MIN_RETENTION)
-        total, deleted = 0, BATCH_SIZE
-        while deleted == BATCH_SIZE:
+        total = 0
+        while True:
             async with self.begin() as work:
                 deleted = await work.security_events.delete_expired(before=before, limit=BATCH_SIZE)
                 await work.commit()
             total += deleted
-        return total
+            if deleted < BATCH_SIZE:
+                return total
