@@ -66,12 +66,12 @@ async def run_server(settings: AuthSettings) -> AsyncIterator[GrpcServers]:
                 ),
                 become_ready(
                     partial(_wait_for_database, settings, pool, database, schema_check, switches),
-                    use_cases.ensure_signing_key,
+                    use_cases.operators.ensure_signing_key,
                     poller,
                     server,
                 ),
-                clean_up(server.is_ready, use_cases.delete_expired_records),
-                clean_up(server.is_ready, use_cases.delete_expired_events),
+                clean_up(server.is_ready, use_cases.operators.delete_expired_records),
+                clean_up(server.is_ready, use_cases.operators.delete_expired_events),
             )
         )
         stack.push_async_callback(server.stop)

@@ -9,13 +9,13 @@ from auth_service.transport.translate import (
     session_tokens_to_proto,
     user_to_proto,
 )
-from auth_service.usecases.use_cases import UseCases
+from auth_service.usecases.use_cases import AuthUseCases
 from chassis.rpc.interceptor import Context
 from chassis.rpc.request_context import current_caller
 
 
 class AuthServicer(auth_service_pb2_grpc.AuthServiceServicer):
-    def __init__(self, use_cases: UseCases) -> None:
+    def __init__(self, use_cases: AuthUseCases) -> None:
         self._use_cases = use_cases
 
     async def Register(self, request: auth_service_pb2.RegisterRequest, context: Context) -> user_pb2.User:

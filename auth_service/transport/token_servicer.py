@@ -9,7 +9,7 @@ from auth_service.transport.translate_personal_tokens import (
     token_request_from_proto,
     tokens_to_proto,
 )
-from auth_service.usecases.use_cases import UseCases
+from auth_service.usecases.use_cases import TokenUseCases
 from chassis.kernel.ids import parse_id
 from chassis.kernel.pagination import PageRequest
 from chassis.rpc.interceptor import Context
@@ -17,7 +17,7 @@ from chassis.rpc.request_context import current_caller
 
 
 class TokenServicer(token_service_pb2_grpc.TokenServiceServicer):
-    def __init__(self, use_cases: UseCases) -> None:
+    def __init__(self, use_cases: TokenUseCases) -> None:
         self._use_cases = use_cases
 
     async def CreateToken(self, request: pb.CreateTokenRequest, context: Context) -> pb.CreatedToken:

@@ -14,7 +14,7 @@ from auth_service.transport.translate import (
     usernames_to_proto,
     users_to_proto,
 )
-from auth_service.usecases.use_cases import UseCases
+from auth_service.usecases.use_cases import UserUseCases
 from chassis.kernel.ids import parse_id
 from chassis.kernel.pagination import PageRequest
 from chassis.rpc.interceptor import Context
@@ -23,7 +23,7 @@ from chassis.rpc.request_context import current_caller
 
 
 class UserServicer(user_service_pb2_grpc.UserServiceServicer):
-    def __init__(self, use_cases: UseCases) -> None:
+    def __init__(self, use_cases: UserUseCases) -> None:
         self._use_cases = use_cases
 
     async def GetCurrentUser(self, request: pb.GetCurrentUserRequest, context: Context) -> user_pb2.User:

@@ -141,7 +141,7 @@ class AuthServer:
             username=username, email=f"{username}@example.com", password=PASSWORD, role=Role.ADMIN.value
         )
         async with open_use_cases(self.settings) as use_cases:
-            await use_cases.create_admin(registration)
+            await use_cases.operators.create_admin(registration)
         return (await self.login(f"{username}@example.com")).access_token
 
     async def update_user(self, token: str, user_id: str, **changes: Any) -> user_pb2.User:
@@ -186,7 +186,7 @@ class AuthServer:
     async def create_service(self, name: str, *scopes: str) -> str:
         """Create a service account and return its credential."""
         async with open_use_cases(self.settings) as use_cases:
-            return (await use_cases.create_service_account(name, scopes)).credential.reveal()
+            return (await use_cases.service_accounts.create_service_account(name, scopes)).credential.reveal()
 
     async def verifier_token(self) -> str:
         """Return the access token of a service that may read the trust state."""

@@ -188,7 +188,9 @@ async def test_concurrent_first_admins_create_one(settings, database):
         Registration(f"admin{number}", f"admin{number}@example.com", PASSWORD, role="admin") for number in range(10)
     ]
     async with open_use_cases(settings) as use_cases:
-        admins = await asyncio.gather(*(use_cases.create_admin(admin, only_if_none=True) for admin in candidates))
+        admins = await asyncio.gather(
+            *(use_cases.operators.create_admin(admin, only_if_none=True) for admin in candidates)
+        )
     assert len([admin for admin in admins if admin is not None]) == 1
     assert database.rows("SELECT count(*) FROM auth.users") == [(1,)]
 
