@@ -3,7 +3,6 @@
 Every process of the service reads the switches once a second. Transactions that have begun are still committed.
 """
 
-from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from auth_service.persistence.schema import OWNER_ROLE
@@ -21,7 +20,8 @@ class SwitchSettings(Settings):
     model_config = SettingsConfigDict(env_prefix="AUTH_")
     other_variables = AuthSettings.variables() | COMMAND_VARIABLES
 
-    owner_database_url: PostgresUrl = Field(description="as the schema's owner; no other role can turn switches")
+    owner_database_url: PostgresUrl
+    """Postgres URL of the schema's owner. No other role can turn switches."""
     database_schema: SchemaName = DEFAULT_SCHEMA
 
 

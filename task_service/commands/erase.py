@@ -10,7 +10,6 @@ import asyncio
 from uuid import UUID
 
 import psycopg
-from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from chassis.database.command_errors import exit_on_database_error
@@ -29,7 +28,8 @@ class EraseSettings(Settings):
     model_config = SettingsConfigDict(env_prefix="TASKS_")
     other_variables = TasksSettings.variables() | COMMAND_VARIABLES
 
-    owner_database_url: PostgresUrl = Field(description="Postgres, as the schema's owner; no other role can erase")
+    owner_database_url: PostgresUrl
+    """Postgres URL of the schema's owner. No other role can erase."""
 
 
 def main() -> None:

@@ -7,7 +7,6 @@ the events that take their place. So the log gets a new epoch, and every older c
 import asyncio
 
 import psycopg
-from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from chassis.database.command_errors import exit_on_database_error
@@ -26,7 +25,8 @@ class ExpireCursorsSettings(Settings):
     model_config = SettingsConfigDict(env_prefix="TASKS_")
     other_variables = TasksSettings.variables() | COMMAND_VARIABLES
 
-    owner_database_url: PostgresUrl = Field(description="as the schema's owner; no other role can end cursors")
+    owner_database_url: PostgresUrl
+    """Postgres URL of the schema's owner. No other role can end cursors."""
 
 
 def main() -> None:

@@ -3,7 +3,6 @@
 Every process of the service reads the switches once a second. Transactions that have begun are still committed.
 """
 
-from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from chassis.database.settings import SchemaName
@@ -21,7 +20,8 @@ class SwitchSettings(Settings):
     model_config = SettingsConfigDict(env_prefix="TASKS_")
     other_variables = TasksSettings.variables() | COMMAND_VARIABLES
 
-    owner_database_url: PostgresUrl = Field(description="as the schema's owner; no other role can turn switches")
+    owner_database_url: PostgresUrl
+    """Postgres URL of the schema's owner. No other role can turn switches."""
     database_schema: SchemaName = DEFAULT_SCHEMA
 
 

@@ -10,7 +10,6 @@ import asyncio
 import sys
 
 import psycopg
-from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from chassis.database.command_errors import exit_on_database_error
@@ -38,7 +37,8 @@ class VerifySettings(Settings):
     model_config = SettingsConfigDict(env_prefix="TASKS_")
     other_variables = TasksSettings.variables() | COMMAND_VARIABLES
 
-    database_url: PostgresUrl = Field(description="Postgres, as the role tasks_app")
+    database_url: PostgresUrl
+    """Postgres URL of the role tasks_app."""
 
 
 def main() -> None:
