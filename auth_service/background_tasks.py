@@ -26,7 +26,6 @@ async def become_ready(
     ensure_signing_key: EnsureSigningKey,
     poller: TrustPoller,
     server: GrpcServers,
-    ready: asyncio.Event,
 ) -> None:
     """Wait for a migrated database and a signing key, accept calls, and refresh the trust state from then on."""
     await wait_for_database()
@@ -39,7 +38,6 @@ async def become_ready(
         else:
             await poller.poll()
     await server.set_ready()
-    ready.set()
     await poller.run()
 
 

@@ -1,9 +1,8 @@
 """The running service: its ports, its readiness and its background loops."""
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 from auth_service.background_tasks import become_ready, clean_up, trust_state_fetcher
@@ -15,7 +14,8 @@ from auth_service.transport.registrations import create_registrations
 from auth_service.transport.status import STATUS
 from chassis.database.connection_budget import warn_if_pool_does_not_fit
 from chassis.database.pool import Pool
-from chassis.database.schema_check import SchemaCheck, SchemaRevisions
+from chassis.database.revisions import RevisionHistory
+from chassis.database.schema_check import SchemaCheck
 from chassis.database.switches import POLL_INTERVAL_SECONDS, PollSwitches, Switches, WritableConnections
 from chassis.lifecycle import run_in_background
 from chassis.limits.load_shed import DEFAULT_CAPACITY
@@ -33,17 +33,8 @@ from chassis.tls.reloader import CertificateReloader
 from chassis.tokens import TokenVerifier
 
 
-@dataclass(frozen=True, slots=True)
-class RunningServer:
-    """Server that listens on its ports. `ready` is set when it also accepts calls."""
-
-    port: int
-    internal_port: int
-    ready: asyncio.Event
-
-
 @asynccontextmanager
-async def run_server(settings: AuthSettings) -> AsyncIterator[RunningServer]:
+async def run_server(settings: AuthSettings) -> AsyncIterator[GrpcServers]:
     """Run the service. It becomes ready when the database responds and a signing key exists.
 
     Raises:
@@ -57,7 +48,6 @@ async def run_server(settings: AuthSettings) -> AsyncIterator[RunningServer]:
     status = ProcessStatus("auth_service", [database])
     switches = Switches(tuple(SWITCHES), status)
     state = TrustState()
-    ready = asyncio.Event()
     async with AsyncExitStack() as stack:
         stack.enter_context(serve_probes(settings.metrics_listen, status))
         pool = await stack.enter_async_context(open_service_pool(settings))
@@ -67,7 +57,7 @@ async def run_server(settings: AuthSettings) -> AsyncIterator[RunningServer]:
         poller = TrustPoller(state=state, fetch=trust_state_fetcher(use_cases.get_trust_state))
         server = _create_servers(settings, create_registrations(use_cases), state, status)
         await server.start()
-        schema_check = SchemaCheck(url, SchemaRevisions.read(settings.database_schema, MIGRATIONS), status)
+        schema_check = SchemaCheck(url, RevisionHistory(settings.database_schema, MIGRATIONS), status)
         await stack.enter_async_context(
             run_in_background(
                 run_checks({database: schema_check}),
@@ -76,17 +66,16 @@ async def run_server(settings: AuthSettings) -> AsyncIterator[RunningServer]:
                 ),
                 become_ready(
                     partial(_wait_for_database, settings, pool, database, schema_check, switches),
-                    use_cases.ensure_signing_key,
+                    use_cases.operators.ensure_signing_key,
                     poller,
                     server,
-                    ready,
                 ),
-                clean_up(ready, use_cases.delete_expired_records),
-                clean_up(ready, use_cases.delete_expired_events),
+                clean_up(server.is_ready, use_cases.operators.delete_expired_records),
+                clean_up(server.is_ready, use_cases.operators.delete_expired_events),
             )
         )
         stack.push_async_callback(server.stop)
-        yield RunningServer(port=server.port, internal_port=server.internal_port, ready=ready)
+        yield server
 
 
 async def _wait_for_database(

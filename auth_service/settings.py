@@ -73,62 +73,69 @@ class AuthSettings(DatabaseSettings, ServiceSettings):
     other_variables = COMMAND_VARIABLES
 
     listen: ListenAddress = Listen("127.0.0.1", 50051)
-    # Address for the gateways, workers and other services. With it, `listen` has no internal rpcs and no trusted peers.
     internal_listen: ListenAddress | None = None
+    """Address for gateways, workers and other services. With it, `listen` has no internal rpcs and no trusted peers."""
     reflection: bool = False
-    # Maximum number of concurrent calls. Further calls are rejected at once with RESOURCE_EXHAUSTED.
     max_concurrent_calls: PositiveInt = DEFAULT_CAPACITY.max_concurrent_calls
-    # Time in which the request message of a unary call must be complete, from its headers on.
+    """Maximum number of concurrent calls. Further calls are rejected at once with RESOURCE_EXHAUSTED."""
     request_timeout_seconds: PositiveFloat = REQUEST_TIMEOUT_SECONDS
+    """Time in which the message of a unary call must be complete, from its headers on."""
 
     database_schema: SchemaName = DEFAULT_SCHEMA
     database_pool_size: PositiveInt = 10
-    # Time in which the database must respond once at the start.
     start_timeout_seconds: PositiveFloat = 30
+    """Time in which the database must respond once."""
 
-    # Encrypts the signing keys in the database. It is not stored there itself.
     key_encryption_key: Annotated[SecretStr, AfterValidator(_check_encryption_key)]
+    """Key that encrypts the signing keys in the database. It is not stored there itself."""
 
     token_issuer: str = Field(default="taskmanager", min_length=1)
     token_audience: str = Field(default="taskmanager", min_length=1)
-    # Verifiers reject every token with a longer lifetime than MAX_LIFETIME_SECONDS.
     access_token_seconds: int = Field(default=900, ge=1, le=MAX_LIFETIME_SECONDS)
-
-    # Time for which a new signing key is published before it signs. It covers many polls of the slowest verifier.
+    """Lifetime of an access token. Verifiers reject every token with a longer lifetime than MAX_LIFETIME_SECONDS."""
     key_published_seconds: PositiveInt = 60
+    """Time for which a new signing key is published before it signs. It covers many polls of the slowest verifier."""
 
-    # Password attempts on one account: a burst of login_attempts, then one per login_attempt_seconds. logins_per_second
-    # limits the attempts on all accounts together.
     login_attempts: PositiveInt = 10
+    """Maximum number of password attempts on one account at once."""
     login_attempt_seconds: PositiveFloat = 15.0
+    """Time after which one account gets a further attempt."""
     logins_per_second: PositiveInt = 50
+    """Limit on the attempts on all accounts together."""
 
-    # Calls without a token per client address and minute. Trusted peers are exempt: gateways limit their own clients.
     public_calls_per_minute: PositiveInt = 600
+    """Limit on the calls without a token from one client address."""
     trusted_peers: Networks = ()
+    """Networks without this limit: gateways limit their own clients."""
 
-    # A session ends after session_seconds, and earlier if it is not refreshed for session_idle_seconds.
     session_seconds: PositiveInt = 30 * 24 * 3600
+    """Maximum lifetime of a session, however often it is refreshed."""
     session_idle_seconds: PositiveInt = 7 * 24 * 3600
-
-    # Lifetime of a password reset code.
+    """Lifetime of a session without a refresh."""
     reset_code_seconds: PositiveInt = 3600
-
-    # Retention of security events. The database enforces the minimum.
+    """Lifetime of a password reset code."""
     security_event_days: int = Field(default=365, ge=MIN_RETENTION.days)
+    """Retention of security events. The database enforces the minimum."""
 
-    # NIST SP 800-63B-4 requires 15 for a password as the only factor and 8 beside a second one; ASVS 5.0 requires 8.
     password_min_length: int = Field(default=12, ge=1, le=128)
-    password_blocklist: bool = True
-    # Further passwords to reject, one per line: common ones of a leak, and words that your users are likely to choose.
-    password_blocklist_file: Annotated[Path, AfterValidator(_check_text_file)] | None = None
+    """Minimum length of a new password.
 
-    # OWASP's argon2id parameters for 19 MiB. Each check uses this much memory and about 40 ms of a core.
+    NIST SP 800-63B-4 requires 15 for a password as the only factor and 8 beside a second one; ASVS 5.0 requires 8.
+    """
+    password_blocklist: bool = True
+    """True: reject common passwords, the account's own names, and those of the file."""
+    password_blocklist_file: Annotated[Path, AfterValidator(_check_text_file)] | None = None
+    """Further passwords to reject, one per line: common ones of a leak, and words that users are likely to choose."""
+
+    # OWASP's parameters of argon2id for 19 MiB.
     argon2_memory_kib: int = Field(default=19_456, ge=8)
+    """Memory of one password check, which also takes about 40 ms of a core."""
     argon2_time_cost: PositiveInt = 2
     argon2_parallelism: PositiveInt = 1
     hash_concurrency: PositiveInt = 4
+    """Maximum number of concurrent password checks."""
     hash_wait_seconds: PositiveFloat = 3.0
+    """Maximum time for which a password check waits for its turn."""
 
     @property
     def encryption_key(self) -> bytes:

@@ -1,4 +1,4 @@
-"""Settings that every service has."""
+"""Settings that all services share."""
 
 from pydantic import Field
 
@@ -7,12 +7,18 @@ from chassis.settings import ListenAddress
 from chassis.tls.settings import TlsSettings
 
 
-class ServiceSettings(TlsSettings):
-    """Settings of a process that serves. Times are in seconds."""
+class ProcessSettings(TlsSettings):
+    """Settings of every process of the system."""
 
     log_level: LogLevel = "info"
-    metrics_listen: ListenAddress | None = Field(default=None, description="address of the health checks and /metrics")
-    drain_seconds: float = Field(default=10, gt=0, description="time for open calls to finish at shutdown")
-    drain_delay_seconds: float = Field(
-        default=0, ge=0, description="time between SIGTERM and the end of serving, in which load balancers notice"
-    )
+    metrics_listen: ListenAddress | None = None
+    """Address of the health checks and /metrics."""
+
+
+class ServiceSettings(ProcessSettings):
+    """Settings of a process that serves. Times are in seconds."""
+
+    drain_seconds: float = Field(default=10, gt=0)
+    """Time for open calls to finish at shutdown."""
+    drain_delay_seconds: float = Field(default=0, ge=0)
+    """Time between SIGTERM and the end of serving, in which load balancers notice."""

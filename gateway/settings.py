@@ -2,16 +2,13 @@
 
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, Field, NonNegativeInt, PositiveFloat, PositiveInt, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from chassis.service_settings import ServiceSettings
 from chassis.settings import ListenAddress, Networks, check_redis_url
 from chassis.tls.settings import Target
 from gateway.cors_origins import CorsOrigins
-
-Seconds = Annotated[float, Field(gt=0)]
-Bytes = Annotated[int, Field(gt=0)]
 
 
 def _check_rate_limit_storage(url: SecretStr) -> SecretStr:
@@ -29,48 +26,58 @@ class GatewaySettings(ServiceSettings):
     model_config = SettingsConfigDict(env_prefix="GATEWAY_")
 
     listen: ListenAddress
-    # Listening socket that the process inherits, by file descriptor; `listen` is then only its name.
-    listen_fd: Annotated[int, Field(ge=3)] | None = None
+    listen_fd: int | None = Field(default=None, ge=3)
+    """Listening socket that the process inherits, by file descriptor. `listen` is then only its name."""
     auth_target: Target
     tasks_target: Target
 
-    # Rate limit for calls that need no token, by client address. memory:// counts in this process only; with
-    # redis://... all gateways count together.
-    public_calls_per_minute: Annotated[int, Field(gt=0)] = 120
+    public_calls_per_minute: PositiveInt = 120
+    """Rate limit for calls that need no token, by client address."""
     rate_limit_storage_url: RateLimitStorageUrl = SecretStr("memory://")
+    """Counters of the rate limit: memory:// for this process alone, redis://... for all gateways together."""
 
-    max_body_bytes: Bytes = 1024 * 1024
-    max_upload_bytes: Bytes = 1024 * 1024 * 1024
-    call_timeout_seconds: Seconds = 15
-    # Timeouts for a client: for the header lines, for a whole JSON body, and between two chunks of an upload.
-    header_timeout_seconds: Seconds = 10
-    body_timeout_seconds: Seconds = 30
-    upload_idle_timeout_seconds: Seconds = 30
-    # Timeout for the service's response after the last byte of an upload. The service stores the file in this time.
-    upload_response_timeout_seconds: Seconds = 120
-    # Minimum rate of uploads and responses, and the maximum time for which a response may be read more slowly.
-    min_bytes_per_second: Annotated[int, Field(gt=0)] = 1024
-    send_timeout_seconds: Seconds = 30
-    # Maximum number of open connections, of one client address and in all. Each needs a file of the process, whose
-    # usual limit is 1,024. Trusted peers are proxies, whose address stands for many clients.
-    max_connections_per_address: Annotated[int, Field(gt=0)] = 256
-    max_connections: Annotated[int, Field(gt=0)] = 800
+    max_body_bytes: PositiveInt = 1024 * 1024
+    max_upload_bytes: PositiveInt = 1024 * 1024 * 1024
+    call_timeout_seconds: PositiveFloat = 15
+    header_timeout_seconds: PositiveFloat = 10
+    """Timeout for a client's header lines."""
+    body_timeout_seconds: PositiveFloat = 30
+    """Timeout for a whole JSON body."""
+    upload_idle_timeout_seconds: PositiveFloat = 30
+    """Timeout between two chunks of an upload."""
+    upload_response_timeout_seconds: PositiveFloat = 120
+    """Timeout for the service's response after the last byte of an upload. The service stores the file in this time."""
+    min_bytes_per_second: PositiveInt = 1024
+    """Minimum rate of uploads and responses."""
+    send_timeout_seconds: PositiveFloat = 30
+    """Maximum time for which a client may read a response more slowly."""
+
+    max_connections_per_address: PositiveInt = 256
+    """Maximum number of open connections of one client address."""
+    max_connections: PositiveInt = 800
+    """Maximum number of open connections. Each needs a file of the process, whose usual limit is 1,024."""
     trusted_peers: Networks = ()
-    # Maximum number of requests on which services work at the same time, and of those that wait for it, each for at
-    # most the timeout, so that a refusal comes within 0.1 s. Further ones are shed. Streams (watches, downloads,
-    # uploads) have a limit of their own.
-    max_concurrent_requests: Annotated[int, Field(gt=0)] = 100
-    max_queued_requests: Annotated[int, Field(ge=0)] = 20
-    queue_timeout_seconds: Seconds = 0.05
-    # Maximum number of requests of one caller on which services work at the same time. Further ones wait in order.
-    max_active_requests_per_caller: Annotated[int, Field(gt=0)] = 8
-    max_concurrent_streams: Annotated[int, Field(gt=0)] = 400
-    # Proxies whose X-Forwarded-For names the client: the rate limit then counts by the rightmost address that is not a
-    # trusted proxy's. They are trusted peers too.
+    """Networks of proxies, whose address stands for many clients. They have no limit by address."""
+
+    max_concurrent_requests: PositiveInt = 100
+    """Maximum number of requests on which services work at the same time. Streams have a limit of their own."""
+    max_queued_requests: NonNegativeInt = 20
+    """Maximum number of requests that wait for it. Further ones are shed."""
+    queue_timeout_seconds: PositiveFloat = 0.05
+    """Maximum time for which a request waits for it, so that a refusal comes within 0.1 s."""
+    max_active_requests_per_caller: PositiveInt = 8
+    """Maximum number of requests of one caller on which services work at the same time. Further ones wait in order."""
+    max_concurrent_streams: PositiveInt = 400
+    """Maximum number of watches, downloads and uploads."""
+
     trusted_proxies: Networks = ()
-    # Origins whose pages may call the API (CORS). Empty: none.
+    """Proxies whose X-Forwarded-For names the client. They are trusted peers too.
+
+    The rate limit then counts by the rightmost address that is not a trusted proxy's.
+    """
     cors_origins: CorsOrigins = ()
-    # True: a client's header traceparent names the trace of its request. False: the trace is new, and linked with it.
+    """Origins whose pages may call the API (CORS). Empty: none."""
     accept_traceparent: bool = False
-    # Interval of the keep-alive messages on a stream without other messages.
-    keep_alive_seconds: Seconds = 15
+    """True: a client's header traceparent names the trace of its request. False: a new trace is linked with it."""
+    keep_alive_seconds: PositiveFloat = 15
+    """Interval of the keep-alive messages on a stream without other messages."""

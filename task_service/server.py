@@ -9,7 +9,8 @@ from typing import Any
 
 from chassis.database.connection_budget import warn_if_pool_does_not_fit
 from chassis.database.pool import Pool, open_pool
-from chassis.database.schema_check import SchemaCheck, SchemaRevisions
+from chassis.database.revisions import RevisionHistory
+from chassis.database.schema_check import SchemaCheck
 from chassis.database.statistics import RefreshStatistics
 from chassis.database.switches import POLL_INTERVAL_SECONDS as SWITCH_INTERVAL_SECONDS
 from chassis.database.switches import PollSwitches, Switches
@@ -81,7 +82,7 @@ async def run_server(settings: TasksSettings) -> AsyncIterator[GrpcServers]:
     database, auth_service, redis, object_store = map(Dependency, ("database", "auth_service", "redis", "object_store"))
     status = ProcessStatus("task_service", [database, auth_service, redis, object_store])
     schema_check = SchemaCheck(
-        settings.database_url.get_secret_value(), SchemaRevisions.read(settings.database_schema, MIGRATIONS), status
+        settings.database_url.get_secret_value(), RevisionHistory(settings.database_schema, MIGRATIONS), status
     )
     async with AsyncExitStack() as stack:
         stack.enter_context(serve_probes(settings.metrics_listen, status))

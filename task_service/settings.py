@@ -49,75 +49,63 @@ class TasksSettings(DatabaseSettings, ServiceSettings):
     other_variables = COMMAND_VARIABLES
 
     listen: ListenAddress = Listen("127.0.0.1", 50052)
-    internal_listen: ListenAddress | None = Field(
-        default=None, description="address for gateways and workers; with it, `listen` has no internal rpcs"
-    )
+    internal_listen: ListenAddress | None = None
+    """Address for gateways and workers. With it, `listen` has no internal rpcs."""
     database_schema: SchemaName = DEFAULT_SCHEMA
-    direct_database_url: PostgresUrl | None = Field(
-        default=None,
-        description="URL without a pooler, for LISTEN; without it and without prepared statements, watches poll",
-    )
-    database_pool_size: int = Field(
-        default=10,
-        ge=6,
-        le=200,
-        description="connections; 2 are reserved for background work, a caller gets half the rest",
-    )
-    redis_url: RedisUrl = Field(description="Celery broker of the import workers")
-    store_url: StoreUrl = Field(description="object store: file:///folder, s3://bucket/prefix, gs://, az://")
-    auth_target: Target = Field(description="gRPC target of auth_service")
-    auth_credential: SecretStr = Field(description="credential of this service, with trust:read and users:read")
-    start_timeout_seconds: float = Field(
-        default=30, gt=0, description="the database, Redis and the object store must respond once in this time"
-    )
+    direct_database_url: PostgresUrl | None = None
+    """Postgres URL without a pooler, for LISTEN. Without it and without prepared statements, watches poll."""
+    database_pool_size: int = Field(default=10, ge=6, le=200)
+    """Maximum number of connections. 2 are reserved for background work, and a caller gets half the rest."""
+    redis_url: RedisUrl
+    """Celery broker of the import workers."""
+    store_url: StoreUrl
+    """Object store: file:///folder, s3://bucket/prefix, gs://, az://."""
+    auth_target: Target
+    """auth_service, as a gRPC target."""
+    auth_credential: SecretStr
+    """Credential of this service's account, which has the scopes trust:read and users:read."""
+    start_timeout_seconds: float = Field(default=30, gt=0)
+    """Time in which the database, Redis and the object store must respond once."""
     token_issuer: str = "taskmanager"  # noqa: S105 - a name
     token_audience: str = "taskmanager"  # noqa: S105 - a name
     reflection: bool = False
-    max_concurrent_calls: int = Field(
-        default=DEFAULT_CAPACITY.max_concurrent_calls, ge=1, description="further calls are rejected immediately"
-    )
-    max_concurrent_streams: int = Field(
-        default=DEFAULT_CAPACITY.max_concurrent_streams,
-        ge=1,
-        description="watches, downloads, uploads; counted separately",
-    )
-    request_timeout_seconds: float = Field(
-        default=REQUEST_TIMEOUT_SECONDS, gt=0, description="time in which the message of a unary call must be complete"
-    )
-    max_streams_per_caller: int = Field(
-        default=DEFAULT_CAPACITY.max_streams_per_caller, ge=1, description="open streams of one user or service"
-    )
-    lease_seconds: float = Field(
-        default=15,
-        ge=1,
-        le=600,
-        description="lifetime of a lease without a batch; afterwards others can claim it",
-    )
-    trash_retention_days: float = Field(
-        default=30, gt=0, le=3650, description="time for which a deleted task can be restored"
-    )
-    max_upload_bytes: int = Field(default=1 << 30, gt=0, description="maximum size of a file")
-    max_stored_bytes_per_owner: int = Field(
-        default=10 << 30, gt=0, description="maximum size of all stored files of one owner"
-    )
-    max_stored_bytes: int = Field(default=100 << 30, gt=0, description="maximum size of all stored files of all owners")
-    max_header_bytes: int = Field(default=65536, ge=16, le=65536, description="maximum length of a header line")
-    max_columns: int = Field(default=1000, ge=1, le=1000, description="maximum number of columns")
-    # In UTF-8 a record can become three times as long, which still fits a gRPC message.
-    max_record_bytes: int = Field(default=1 << 20, ge=64, le=1 << 20, description="maximum length of a row")
-    max_cell_characters: int = Field(default=1 << 20, ge=1, le=1 << 20, description="maximum length of a cell")
-    # Twice GATEWAY_UPLOAD_IDLE_TIMEOUT_SECONDS, so that the gateway times out first and tells its client.
-    upload_idle_timeout_seconds: float = Field(default=60, gt=0, description="an idle upload ends after this time")
-    unfinished_upload_retention_seconds: float = Field(
-        default=3600, gt=0, description="unfinished uploads older than this are deleted"
-    )
-    upload_retention_seconds: float = Field(
-        default=7 * 86400, gt=0, description="time for which the file of an ended import is stored"
-    )
-    block_interval_seconds: float = Field(
-        default=10, gt=0, le=3600, description="interval at which blocks are appended to the hash chain"
-    )
-    max_concurrent_imports_per_owner: int = Field(default=4, ge=1, description="further imports of the owner wait")
+    max_concurrent_calls: int = Field(default=DEFAULT_CAPACITY.max_concurrent_calls, ge=1)
+    """Maximum number of concurrent calls. Further calls are rejected at once with RESOURCE_EXHAUSTED."""
+    max_concurrent_streams: int = Field(default=DEFAULT_CAPACITY.max_concurrent_streams, ge=1)
+    """Maximum number of concurrent watches, downloads and uploads. They are no calls of `max_concurrent_calls`."""
+    request_timeout_seconds: float = Field(default=REQUEST_TIMEOUT_SECONDS, gt=0)
+    """Time in which the message of a unary call must be complete, from its headers on."""
+    max_streams_per_caller: int = Field(default=DEFAULT_CAPACITY.max_streams_per_caller, ge=1)
+    """Maximum number of concurrent streams of one user or service."""
+    lease_seconds: float = Field(default=15, ge=1, le=600)
+    """Lifetime of a lease without a batch. Afterwards others can claim the import."""
+    trash_retention_days: float = Field(default=30, gt=0, le=3650)
+    """Time for which a deleted task can be restored."""
+    max_upload_bytes: int = Field(default=1 << 30, gt=0)
+    """Maximum size of a file."""
+    max_stored_bytes_per_owner: int = Field(default=10 << 30, gt=0)
+    """Maximum size of all stored files of one owner."""
+    max_stored_bytes: int = Field(default=100 << 30, gt=0)
+    """Maximum size of all stored files of all owners."""
+    max_header_bytes: int = Field(default=65536, ge=16, le=65536)
+    """Maximum length of a header line."""
+    max_columns: int = Field(default=1000, ge=1, le=1000)
+    """Maximum number of columns."""
+    max_record_bytes: int = Field(default=1 << 20, ge=64, le=1 << 20)
+    """Maximum length of a row. In UTF-8 it can become three times as long, which still fits a gRPC message."""
+    max_cell_characters: int = Field(default=1 << 20, ge=1, le=1 << 20)
+    """Maximum length of a cell."""
+    upload_idle_timeout_seconds: float = Field(default=60, gt=0)
+    """Time without a chunk after which an upload ends. Twice GATEWAY_UPLOAD_IDLE_TIMEOUT_SECONDS, so that the gateway
+    times out first and tells its client."""
+    unfinished_upload_retention_seconds: float = Field(default=3600, gt=0)
+    """Time after which an unfinished upload is deleted."""
+    upload_retention_seconds: float = Field(default=7 * 86400, gt=0)
+    """Time for which the file of an ended import is stored."""
+    block_interval_seconds: float = Field(default=10, gt=0, le=3600)
+    """Interval at which blocks are appended to the hash chain."""
+    max_concurrent_imports_per_owner: int = Field(default=4, ge=1)
+    """Maximum number of concurrent imports of an owner. Further ones wait."""
 
     @property
     def notifications_url(self) -> str | None:

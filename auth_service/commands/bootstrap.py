@@ -81,13 +81,13 @@ class BootstrapSettings(AuthSettings):
 
 async def bootstrap(settings: BootstrapSettings, use_cases: UseCases) -> None:
     """Create what is missing. Update service accounts to their entries, and leave everything else unchanged."""
-    key = await use_cases.ensure_signing_key()
+    key = await use_cases.operators.ensure_signing_key()
     log.info("signing key exists", kid=key.kid)
     for service in settings.bootstrap_services:
-        account = await use_cases.ensure_service_account(service.parsed_credential, service.scopes)
+        account = await use_cases.operators.ensure_service_account(service.parsed_credential, service.scopes)
         log.info("service account exists", name=account.name, scopes=sorted(account.scopes))
     if settings.admin is not None:
-        admin = await use_cases.create_admin(settings.admin, only_if_none=True)
+        admin = await use_cases.operators.create_admin(settings.admin, only_if_none=True)
         if admin is None:
             log.info("admin exists")
         else:

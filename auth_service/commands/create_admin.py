@@ -40,7 +40,7 @@ def main() -> None:
         password=password,
         role=Role.ADMIN.value,
     )
-    user = run(settings, lambda use_cases: use_cases.create_admin(registration))
+    user = run(settings, lambda use_cases: use_cases.operators.create_admin(registration))
     log.info("admin created", user_id=str(user.id) if user else None)
 
 

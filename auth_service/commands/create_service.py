@@ -24,7 +24,8 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     issued = run(
-        load_settings(AuthSettings), lambda use_cases: use_cases.create_service_account(arguments.name, arguments.scope)
+        load_settings(AuthSettings),
+        lambda use_cases: use_cases.service_accounts.create_service_account(arguments.name, arguments.scope),
     )
     sys.stdout.write(f"{issued.credential.reveal()}\n")
 

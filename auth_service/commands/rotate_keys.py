@@ -21,7 +21,8 @@ def main() -> None:
     parser.add_argument("--compromised", action="store_true", help="somebody else knows the old key: invalidate it now")
     arguments = parser.parse_args()
     key = run(
-        load_settings(AuthSettings), lambda use_cases: use_cases.rotate_signing_key(compromised=arguments.compromised)
+        load_settings(AuthSettings),
+        lambda use_cases: use_cases.operators.rotate_signing_key(compromised=arguments.compromised),
     )
     log.info("signing key created", kid=key.kid, activates_at=key.activates_at.isoformat())
 

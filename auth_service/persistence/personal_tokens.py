@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import bindparam, delete, func, insert, or_, select, update
-from sqlalchemy.sql import ColumnElement
 
 from auth_service.domain.personal_tokens import PersonalToken, PersonalTokenSecret, TokenScope
 from auth_service.persistence.tables import personal_tokens
@@ -52,13 +52,12 @@ _DELETE_EXPIRED = delete_batch(
 )
 
 
-def _list_page(*further_conditions: ColumnElement[bool]) -> Statement:
-    rows = select(*_COLUMNS).where(*_ACTIVE, *further_conditions)
+@cache
+def _list_page(*, has_cursor: bool) -> Statement:
+    rows = select(*_COLUMNS).where(*_ACTIVE)
+    if has_cursor:
+        rows = rows.where(personal_tokens.c.id < bindparam("after_id"))
     return Statement(rows.order_by(personal_tokens.c.id.desc()).limit(bindparam("max_rows")))
-
-
-_FIRST_PAGE = _list_page()
-_NEXT_PAGE = _list_page(personal_tokens.c.id < bindparam("after_id"))
 
 
 class SqlPersonalTokens:
@@ -97,8 +96,7 @@ class SqlPersonalTokens:
         return int(row[0]) if row else 0
 
     async def list_page(self, user_id: UUID, request: PageRequest, *, now: datetime) -> Page[PersonalToken]:
-        statement = _NEXT_PAGE if request.after else _FIRST_PAGE
-        cursor = await statement.run(
+        cursor = await _list_page(has_cursor=bool(request.after)).run(
             self._connection, owner_id=user_id, now=now, after_id=request.after_id, max_rows=request.size + 1
         )
         return request.page([_token(row) for row in await cursor.fetchall()], lambda token: token.id.bytes)

@@ -58,7 +58,7 @@ class SqlRevocations:
         self._connection = connection
 
     async def horizon(self) -> int:
-        cursor = await self._connection.execute(_HORIZON.sql)
+        cursor = await _HORIZON.run(self._connection)
         row = await cursor.fetchone()
         return int(row[0]) if row else 0
 

@@ -57,8 +57,7 @@ class SqlSecurityEvents:
         )
 
     async def list_page(self, subject_id: UUID | None, request: PageRequest) -> Page[SecurityEvent]:
-        statement = _list_page(has_subject=subject_id is not None, has_cursor=bool(request.after))
-        cursor = await statement.run(
+        cursor = await _list_page(has_subject=subject_id is not None, has_cursor=bool(request.after)).run(
             self._connection, subject=subject_id, after_id=request.after_id, max_rows=request.size + 1
         )
         events = [

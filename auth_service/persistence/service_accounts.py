@@ -1,6 +1,7 @@
 """Service accounts, in service_accounts."""
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -29,17 +30,18 @@ _SELECT = select(*_COLUMNS)
 _ADD = Statement(insert(service_accounts))
 _GET_BY_NAME = Statement(_SELECT.where(service_accounts.c.name == bindparam("account_name")))
 _LOCK = Statement(_SELECT.where(service_accounts.c.id == bindparam("account_id")).with_for_update())
-_NEWEST_FIRST = _SELECT.order_by(service_accounts.c.id.desc()).limit(bindparam("max_rows"))
-_FIRST_PAGE, _NEXT_PAGE = (
-    Statement(_NEWEST_FIRST),
-    Statement(_NEWEST_FIRST.where(service_accounts.c.id < bindparam("after_id"))),
-)
 _UPDATE = Statement(
     update(service_accounts)
     .values({name: bindparam(f"new_{name}") for name in _MUTABLE_COLUMNS})
     .where(service_accounts.c.id == bindparam("account_id")),
     columns=_MUTABLE_COLUMNS,
 )
+
+
+@cache
+def _list_page(*, has_cursor: bool) -> Statement:
+    rows = _SELECT.where(service_accounts.c.id < bindparam("after_id")) if has_cursor else _SELECT
+    return Statement(rows.order_by(service_accounts.c.id.desc()).limit(bindparam("max_rows")))
 
 
 class SqlServiceAccounts:
@@ -69,8 +71,9 @@ class SqlServiceAccounts:
         return _account(row) if row else None
 
     async def list_page(self, request: PageRequest) -> Page[ServiceAccount]:
-        statement = _NEXT_PAGE if request.after else _FIRST_PAGE
-        cursor = await statement.run(self._connection, after_id=request.after_id, max_rows=request.size + 1)
+        cursor = await _list_page(has_cursor=bool(request.after)).run(
+            self._connection, after_id=request.after_id, max_rows=request.size + 1
+        )
         return request.page([_account(row) for row in await cursor.fetchall()], lambda account: account.id.bytes)
 
     async def update(self, account: ServiceAccount) -> None:

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
 from uuid import UUID
 
 from sqlalchemy import bindparam, insert, or_, select, update
-from sqlalchemy.sql import ColumnElement
 
 from auth_service.domain.errors import AccountGone
 from auth_service.domain.one_time_secrets import RefreshToken
@@ -71,18 +71,16 @@ _SPEND_ALL_TOKENS = Statement(
 )
 
 
-def _list_page(*further_conditions: ColumnElement[bool]) -> Statement:
+@cache
+def _list_page(*, has_cursor: bool) -> Statement:
     rows = select(*_COLUMNS).where(
         sessions.c.user_id == bindparam("owner_id"),
         sessions.c.ended_at.is_(None),
         sessions.c.expires_at > bindparam("now"),
-        *further_conditions,
     )
+    if has_cursor:
+        rows = rows.where(sessions.c.id < bindparam("after_id"))
     return Statement(rows.order_by(sessions.c.id.desc()).limit(bindparam("max_rows")))
-
-
-_FIRST_PAGE = _list_page()
-_NEXT_PAGE = _list_page(sessions.c.id < bindparam("after_id"))
 
 
 class SqlSessions:
@@ -109,13 +107,9 @@ class SqlSessions:
         return Session(*row) if row else None
 
     async def list_page(self, user_id: UUID, request: PageRequest, *, now: datetime) -> Page[Session]:
-        max_rows = request.size + 1
-        if after_id := request.after_id:
-            cursor = await _NEXT_PAGE.run(
-                self._connection, owner_id=user_id, now=now, max_rows=max_rows, after_id=after_id
-            )
-        else:
-            cursor = await _FIRST_PAGE.run(self._connection, owner_id=user_id, now=now, max_rows=max_rows)
+        cursor = await _list_page(has_cursor=bool(request.after)).run(
+            self._connection, owner_id=user_id, now=now, after_id=request.after_id, max_rows=request.size + 1
+        )
         return request.page([Session(*row) for row in await cursor.fetchall()], lambda session: session.id.bytes)
 
     async def update_used_at(self, session_id: UUID, *, now: datetime) -> None:

@@ -34,20 +34,18 @@ class SqlSigningKeys:
         self._connection = connection
 
     async def list_all(self) -> Sequence[SigningKey]:
-        cursor = await self._connection.execute(_LIST_ALL.sql)
+        cursor = await _LIST_ALL.run(self._connection)
         return [SigningKey(*row) for row in await cursor.fetchall()]
 
     async def add(self, key: SigningKey) -> None:
-        await self._connection.execute(
-            _ADD.sql,
-            {
-                "kid": key.kid,
-                "public_key": key.public_key,
-                "encrypted_private_key": key.encrypted_private_key,
-                "created_at": key.created_at,
-                "activates_at": key.activates_at,
-                "retires_at": key.retires_at,
-            },
+        await _ADD.run(
+            self._connection,
+            kid=key.kid,
+            public_key=key.public_key,
+            encrypted_private_key=key.encrypted_private_key,
+            created_at=key.created_at,
+            activates_at=key.activates_at,
+            retires_at=key.retires_at,
         )
 
     async def retire(self, kid: str, *, retires_at: datetime) -> None:

@@ -2,7 +2,7 @@
 
 from sqlalchemy import bindparam, func, select
 
-from auth_service.persistence.login_attempts import SqlLoginAttempts
+from auth_service.persistence.attempt_counters import SqlAttemptCounters
 from auth_service.persistence.password_resets import SqlPasswordResets
 from auth_service.persistence.personal_tokens import SqlPersonalTokens
 from auth_service.persistence.revocations import SqlRevocations
@@ -28,7 +28,7 @@ class SqlAuthReadSession(SqlReadSession):
     signing_keys: SqlSigningKeys
     revocations: SqlRevocations
     security_events: SqlSecurityEvents
-    login_attempts: SqlLoginAttempts
+    attempt_counters: SqlAttemptCounters
     password_resets: SqlPasswordResets
 
     def bind(self, connection: Connection) -> None:
@@ -39,7 +39,7 @@ class SqlAuthReadSession(SqlReadSession):
         self.signing_keys = SqlSigningKeys(connection)
         self.revocations = SqlRevocations(connection)
         self.security_events = SqlSecurityEvents(connection)
-        self.login_attempts = SqlLoginAttempts(connection)
+        self.attempt_counters = SqlAttemptCounters(connection)
         self.password_resets = SqlPasswordResets(connection)
 
 
@@ -48,4 +48,4 @@ class SqlAuthUnitOfWork(SqlAuthReadSession, SqlUnitOfWork):
 
     async def serialize(self, lock_name: str) -> None:
         """Take a Postgres advisory lock, which is released when the transaction ends."""
-        await self.connection.execute(_ADVISORY_LOCK.sql, {"lock_name": lock_name})
+        await _ADVISORY_LOCK.run(self.connection, lock_name=lock_name)

@@ -142,18 +142,21 @@ class SqlUsers:
     async def add(self, user: User, *, password_hash: str) -> None:
         """Insert an account. Unique constraints decide between concurrent inserts."""
         with _translate_name_conflicts():
-            await self._connection.execute(
-                _ADD.sql,
-                {**_mutable_values(user), "id": user.id, "password_hash": password_hash, "created_at": user.created_at},
+            await _ADD.run(
+                self._connection,
+                id=user.id,
+                password_hash=password_hash,
+                created_at=user.created_at,
+                **_mutable_values(user),
             )
 
     async def get(self, user_id: UUID) -> User | None:
-        cursor = await self._connection.execute(_GET.sql, {"id": user_id})
+        cursor = await _GET.run(self._connection, id=user_id)
         row = await cursor.fetchone()
         return _user(row) if row else None
 
     async def get_by_username(self, username: str) -> User | None:
-        cursor = await self._connection.execute(_GET_BY_USERNAME.sql, {"username_key": lookup_key(username)})
+        cursor = await _GET_BY_USERNAME.run(self._connection, username_key=lookup_key(username))
         row = await cursor.fetchone()
         return _user(row) if row else None
 
@@ -178,9 +181,9 @@ class SqlUsers:
         key = lookup_key(text)
         if text.strip() and not key:
             return Page([])  # no account can match; an empty key would match every account
-        statement = _list_page(has_text=bool(key), has_cursor=bool(request.after))
-        values = {"text": key, "after_id": request.after_id, "max_rows": request.size + 1}
-        cursor = await statement.run(self._connection, **values)
+        cursor = await _list_page(has_text=bool(key), has_cursor=bool(request.after)).run(
+            self._connection, text=key, after_id=request.after_id, max_rows=request.size + 1
+        )
         return request.page([_user(row) for row in await cursor.fetchall()], lambda user: user.id.bytes)
 
     async def find_by_prefix(self, text: str, *, limit: int) -> Sequence[User]:
@@ -214,9 +217,7 @@ class SqlUsers:
         await _DELETE.run(self._connection, user_id=user_id, new_epoch=epoch, now=now)
 
     async def rehash_password(self, user_id: UUID, *, old_hash: str, new_hash: str) -> None:
-        await self._connection.execute(
-            _REHASH_PASSWORD.sql, {"user_id": user_id, "old_hash": old_hash, "new_hash": new_hash}
-        )
+        await _REHASH_PASSWORD.run(self._connection, user_id=user_id, old_hash=old_hash, new_hash=new_hash)
 
     async def _fetch_credentials(self, statement: Statement, **values: Any) -> StoredCredentials | None:
         cursor = await statement.run(self._connection, **values)

@@ -1,8 +1,5 @@
 """Servicer of taskmanager.auth.v1.AuthService."""
 
-from typing import Any
-
-from grpc.aio import ServicerContext
 from taskmanager.auth.v1 import auth_service_pb2, auth_service_pb2_grpc, user_pb2
 
 from auth_service.transport.translate import (
@@ -12,14 +9,13 @@ from auth_service.transport.translate import (
     session_tokens_to_proto,
     user_to_proto,
 )
-from auth_service.usecases.use_cases import UseCases
+from auth_service.usecases.use_cases import AuthUseCases
+from chassis.rpc.interceptor import Context
 from chassis.rpc.request_context import current_caller
-
-Context = ServicerContext[Any, Any]
 
 
 class AuthServicer(auth_service_pb2_grpc.AuthServiceServicer):
-    def __init__(self, use_cases: UseCases) -> None:
+    def __init__(self, use_cases: AuthUseCases) -> None:
         self._use_cases = use_cases
 
     async def Register(self, request: auth_service_pb2.RegisterRequest, context: Context) -> user_pb2.User:

@@ -32,31 +32,31 @@ def create_registrations(use_cases: UseCases) -> Sequence[Registration]:
         Registration(
             auth_service_pb2.DESCRIPTOR.services_by_name["AuthService"],
             auth_service_pb2_grpc.add_AuthServiceServicer_to_server,
-            AuthServicer(use_cases),
+            AuthServicer(use_cases.auth),
         ),
         Registration(
             user_service_pb2.DESCRIPTOR.services_by_name["UserService"],
             user_service_pb2_grpc.add_UserServiceServicer_to_server,
-            UserServicer(use_cases),
+            UserServicer(use_cases.users),
         ),
         Registration(
             token_service_pb2.DESCRIPTOR.services_by_name["TokenService"],
             token_service_pb2_grpc.add_TokenServiceServicer_to_server,
-            TokenServicer(use_cases),
+            TokenServicer(use_cases.tokens),
         ),
         Registration(
             service_account_service_pb2.DESCRIPTOR.services_by_name["ServiceAccountService"],
             service_account_service_pb2_grpc.add_ServiceAccountServiceServicer_to_server,
-            ServiceAccountServicer(use_cases),
+            ServiceAccountServicer(use_cases.service_accounts),
         ),
         Registration(
             security_event_service_pb2.DESCRIPTOR.services_by_name["SecurityEventService"],
             security_event_service_pb2_grpc.add_SecurityEventServiceServicer_to_server,
-            SecurityEventServicer(use_cases),
+            SecurityEventServicer(use_cases.list_security_events),
         ),
         Registration(
             trust_service_pb2.DESCRIPTOR.services_by_name["TrustService"],
             trust_service_pb2_grpc.add_TrustServiceServicer_to_server,
-            TrustServicer(use_cases),
+            TrustServicer(use_cases.get_trust_state),
         ),
     )

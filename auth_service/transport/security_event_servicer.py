@@ -1,24 +1,22 @@
 """Servicer of taskmanager.auth.v1.SecurityEventService."""
 
-from typing import Any
-
-from grpc.aio import ServicerContext
 from taskmanager.auth.v1 import security_event_service_pb2 as pb
 from taskmanager.auth.v1 import security_event_service_pb2_grpc
 
 from auth_service.transport.translate_administration import security_events_to_proto
-from auth_service.usecases.use_cases import UseCases
-from chassis.kernel.ids import parse_id
+from auth_service.usecases.security_events import ListSecurityEvents
 from chassis.kernel.pagination import PageRequest
+from chassis.rpc.interceptor import Context
+from chassis.rpc.proto_fields import optional_id
 
 
 class SecurityEventServicer(security_event_service_pb2_grpc.SecurityEventServiceServicer):
-    def __init__(self, use_cases: UseCases) -> None:
-        self._use_cases = use_cases
+    def __init__(self, list_security_events: ListSecurityEvents) -> None:
+        self._list_security_events = list_security_events
 
     async def ListSecurityEvents(
-        self, request: pb.ListSecurityEventsRequest, context: ServicerContext[Any, Any]
+        self, request: pb.ListSecurityEventsRequest, context: Context
     ) -> pb.ListSecurityEventsResponse:
-        subject_id = parse_id(request.subject_id, field="subject_id") if request.subject_id else None
+        subject_id = optional_id(request.subject_id, field="subject_id")
         page = PageRequest.parse(request.page_size, request.page_token, query=f"security events of {subject_id}")
-        return security_events_to_proto(await self._use_cases.list_security_events(subject_id, page))
+        return security_events_to_proto(await self._list_security_events(subject_id, page))

@@ -1,8 +1,5 @@
 """Servicer of taskmanager.auth.v1.ServiceAccountService."""
 
-from typing import Any
-
-from grpc.aio import ServicerContext
 from taskmanager.auth.v1 import service_account_service_pb2 as pb
 from taskmanager.auth.v1 import service_account_service_pb2_grpc
 
@@ -11,16 +8,15 @@ from auth_service.transport.translate_administration import (
     service_account_to_proto,
     service_accounts_to_proto,
 )
-from auth_service.usecases.use_cases import UseCases
+from auth_service.usecases.use_cases import ServiceAccountUseCases
 from chassis.kernel.ids import parse_id
 from chassis.kernel.pagination import PageRequest
+from chassis.rpc.interceptor import Context
 from chassis.rpc.request_context import current_caller
-
-Context = ServicerContext[Any, Any]
 
 
 class ServiceAccountServicer(service_account_service_pb2_grpc.ServiceAccountServiceServicer):
-    def __init__(self, use_cases: UseCases) -> None:
+    def __init__(self, use_cases: ServiceAccountUseCases) -> None:
         self._use_cases = use_cases
 
     async def ListServiceAccounts(

@@ -1,8 +1,5 @@
 """Servicer of taskmanager.auth.v1.TokenService."""
 
-from typing import Any
-
-from grpc.aio import ServicerContext
 from taskmanager.auth.v1 import token_service_pb2 as pb
 from taskmanager.auth.v1 import token_service_pb2_grpc
 
@@ -12,16 +9,15 @@ from auth_service.transport.translate_personal_tokens import (
     token_request_from_proto,
     tokens_to_proto,
 )
-from auth_service.usecases.use_cases import UseCases
+from auth_service.usecases.use_cases import TokenUseCases
 from chassis.kernel.ids import parse_id
 from chassis.kernel.pagination import PageRequest
+from chassis.rpc.interceptor import Context
 from chassis.rpc.request_context import current_caller
-
-Context = ServicerContext[Any, Any]
 
 
 class TokenServicer(token_service_pb2_grpc.TokenServiceServicer):
-    def __init__(self, use_cases: UseCases) -> None:
+    def __init__(self, use_cases: TokenUseCases) -> None:
         self._use_cases = use_cases
 
     async def CreateToken(self, request: pb.CreateTokenRequest, context: Context) -> pb.CreatedToken:

@@ -2,10 +2,9 @@
 
 import base64
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from uuid import UUID
 
-from google.protobuf.timestamp_pb2 import Timestamp
 from taskmanager.auth.v1 import auth_service_pb2, user_pb2, user_service_pb2
 from taskmanager.trust.v1 import trust_service_pb2
 
@@ -21,19 +20,13 @@ from auth_service.usecases.users import UserIds
 from chassis.kernel.identity import Caller
 from chassis.kernel.pagination import Page
 from chassis.rpc.pagination import fit_to_message_size
+from chassis.rpc.proto_fields import enum_numbers, timestamp_to_proto
 from chassis.tokens import ALGORITHM
 
 TOKEN_TYPE = "Bearer"  # noqa: S105 - the scheme of RFC 6750, not a secret
 
-_ROLE_TO_PROTO = {
-    Role.USER: user_pb2.ROLE_USER,
-    Role.MANAGER: user_pb2.ROLE_MANAGER,
-    Role.ADMIN: user_pb2.ROLE_ADMIN,
-}
-_ROLE_FROM_PROTO: Mapping[int, str] = {
-    user_pb2.ROLE_UNSPECIFIED: "",
-    **{number: role.value for role, number in _ROLE_TO_PROTO.items()},
-}
+_ROLE_NUMBERS = enum_numbers(user_pb2.Role, Role)
+_ROLE_NAMES = {user_pb2.ROLE_UNSPECIFIED: "", **{number: name for name, number in _ROLE_NUMBERS.items()}}
 
 
 def registration_from_proto(request: auth_service_pb2.RegisterRequest) -> Registration:
@@ -47,7 +40,7 @@ def registration_from_proto(request: auth_service_pb2.RegisterRequest) -> Regist
 
 def role_from_proto(number: int) -> str:
     """Return the name of a role: empty for unspecified, the digits for an unknown number, which the domain rejects."""
-    return _ROLE_FROM_PROTO.get(number, str(number))
+    return _ROLE_NAMES.get(number, str(number))
 
 
 def user_to_proto(user: User) -> user_pb2.User:
@@ -55,7 +48,7 @@ def user_to_proto(user: User) -> user_pb2.User:
         id=str(user.id),
         username=user.username,
         email=user.email,
-        role=_ROLE_TO_PROTO[user.role],
+        role=_ROLE_NUMBERS[user.role],
         disabled=user.disabled,
         created_at=timestamp_to_proto(user.created_at),
     )
@@ -165,12 +158,6 @@ def revocation_to_proto(revocation: Revocation) -> trust_service_pb2.Revocation:
         case EpochRaised(user_id=user_id, min_epoch=min_epoch):
             user_epoch = trust_service_pb2.UserEpoch(user_id=str(user_id), min_epoch=min_epoch)
             return trust_service_pb2.Revocation(user_epoch=user_epoch, expire_time=expire_time)
-
-
-def timestamp_to_proto(moment: datetime) -> Timestamp:
-    message = Timestamp()
-    message.FromDatetime(moment)
-    return message
 
 
 def _seconds(duration: timedelta) -> int:

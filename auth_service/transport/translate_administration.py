@@ -4,10 +4,10 @@ from taskmanager.auth.v1 import security_event_service_pb2, service_account_serv
 
 from auth_service.domain.security_events import SecurityEvent
 from auth_service.domain.service_accounts import ServiceAccount
-from auth_service.transport.translate import timestamp_to_proto
 from auth_service.usecases.service_accounts import IssuedServiceAccount
 from chassis.kernel.pagination import Page
 from chassis.rpc.pagination import fit_to_message_size
+from chassis.rpc.proto_fields import timestamp_to_proto
 
 
 def service_account_to_proto(account: ServiceAccount) -> service_account_service_pb2.ServiceAccount:

@@ -6,10 +6,11 @@ from taskmanager.auth.v1 import token_service_pb2 as pb
 
 from auth_service.domain.personal_token_errors import MalformedExpiry
 from auth_service.domain.personal_tokens import PersonalToken, TokenRequest
-from auth_service.transport.translate import TOKEN_TYPE, timestamp_to_proto
+from auth_service.transport.translate import TOKEN_TYPE
 from auth_service.usecases.personal_tokens import CreatedPersonalToken, ExchangedPersonalToken
 from chassis.kernel.pagination import Page
 from chassis.rpc.pagination import fit_to_message_size
+from chassis.rpc.proto_fields import timestamp_to_proto
 
 
 def token_request_from_proto(request: pb.CreateTokenRequest) -> TokenRequest:
@@ -51,7 +52,7 @@ def _token_to_proto(token: PersonalToken) -> pb.Token:
         scopes=sorted(token.scopes),
         created_at=timestamp_to_proto(token.created_at),
         expires_at=timestamp_to_proto(token.expires_at),
-        last_used_at=timestamp_to_proto(token.last_used_at) if token.last_used_at else None,
+        last_used_at=timestamp_to_proto(token.last_used_at),
     )
 
 

@@ -1,8 +1,5 @@
 """Servicer of taskmanager.auth.v1.UserService."""
 
-from typing import Any
-
-from grpc.aio import ServicerContext
 from taskmanager.auth.v1 import auth_service_pb2, user_pb2, user_service_pb2_grpc
 from taskmanager.auth.v1 import user_service_pb2 as pb
 
@@ -17,16 +14,16 @@ from auth_service.transport.translate import (
     usernames_to_proto,
     users_to_proto,
 )
-from auth_service.usecases.use_cases import UseCases
+from auth_service.usecases.use_cases import UserUseCases
 from chassis.kernel.ids import parse_id
 from chassis.kernel.pagination import PageRequest
+from chassis.rpc.interceptor import Context
+from chassis.rpc.proto_fields import optional_id
 from chassis.rpc.request_context import current_caller
-
-Context = ServicerContext[Any, Any]
 
 
 class UserServicer(user_service_pb2_grpc.UserServiceServicer):
-    def __init__(self, use_cases: UseCases) -> None:
+    def __init__(self, use_cases: UserUseCases) -> None:
         self._use_cases = use_cases
 
     async def GetCurrentUser(self, request: pb.GetCurrentUserRequest, context: Context) -> user_pb2.User:
@@ -72,7 +69,7 @@ class UserServicer(user_service_pb2_grpc.UserServiceServicer):
         return user_to_proto(await self._use_cases.get_user(parse_id(request.id, field="id")))
 
     async def ResolveUser(self, request: pb.ResolveUserRequest, context: Context) -> user_pb2.User:
-        user_id = parse_id(request.id, field="id") if request.id else None
+        user_id = optional_id(request.id, field="id")
         return user_to_proto(await self._use_cases.resolve_user(user_id=user_id, username=request.username))
 
     async def LookupUsers(self, request: pb.LookupUsersRequest, context: Context) -> pb.LookupUsersResponse:

@@ -30,7 +30,7 @@ class DeleteExpiredRecords:
             async with self.begin() as work:
                 deleted = [
                     await records.delete_expired(before=before, limit=BATCH_SIZE)
-                    for records in (work.revocations, work.sessions, work.login_attempts, work.password_resets)
+                    for records in (work.revocations, work.sessions, work.attempt_counters, work.password_resets)
                 ]
                 deleted.append(await work.personal_tokens.delete_expired(before=before - RETENTION, limit=BATCH_SIZE))
                 await work.commit()
@@ -50,10 +50,11 @@ class DeleteExpiredEvents:
     async def __call__(self) -> int:
         """Return the number of deleted events."""
         before = self.now() - max(self.retention, MIN_RETENTION)
-        total, deleted = 0, BATCH_SIZE
-        while deleted == BATCH_SIZE:
+        total = 0
+        while True:
             async with self.begin() as work:
                 deleted = await work.security_events.delete_expired(before=before, limit=BATCH_SIZE)
                 await work.commit()
             total += deleted
-        return total
+            if deleted < BATCH_SIZE:
+                return total

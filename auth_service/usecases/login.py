@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from auth_service.domain.accounts import StoredCredentials
-from auth_service.domain.errors import InvalidCredentials, PasswordChecksBusy
+from auth_service.domain.errors import InvalidCredentials
 from auth_service.domain.rate_limits import login_attempt_key
 from auth_service.domain.security_events import SecurityEventKind
 from auth_service.usecases.login_throttle import LoginThrottle
@@ -38,19 +38,14 @@ class LogIn:
         """
         missing = {"email": not email, "password": password is None}
         raise_all([MissingField(field=field) for field, is_missing in missing.items() if is_missing])
-        async with self.throttle.hold_slot(email):
+        async with self.throttle.attempt(email):
             return await self._log_in(email, password or "")
 
     async def _log_in(self, email: str, password: str) -> SessionTokens:
-        await self.throttle.count_attempt(email)
         async with self.read() as repositories:
             stored = await repositories.users.get_credentials_by_email(email)
         password_hash = stored.password_hash if stored else None
-        try:
-            is_correct = await self.hasher.verify(password, password_hash, account=login_attempt_key(email))
-        except PasswordChecksBusy:
-            await self.throttle.refund_attempt(email)
-            raise
+        is_correct = await self.hasher.verify(password, password_hash, account=login_attempt_key(email))
         if stored is None or not is_correct or stored.user.disabled:
             await self._record_rejection(stored)
             raise InvalidCredentials

@@ -1,12 +1,13 @@
 """Limits on password attempts."""
 
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
 from prometheus_client import Counter
 
-from auth_service.domain.errors import TooManyAttempts
+from auth_service.domain.errors import PasswordChecksBusy, TooManyAttempts
 from auth_service.domain.rate_limits import ALL_LOGINS_KEY, RateLimit, login_attempt_key
 from auth_service.domain.security_events import SecurityEventKind
 from auth_service.usecases.account_concurrency import AccountConcurrencyLimit
@@ -37,45 +38,55 @@ class LoginThrottle:
     concurrency: AccountConcurrencyLimit
     events: SecurityEventRecorder
 
-    def hold_slot(self, email: str) -> AbstractAsyncContextManager[None]:
-        """Hold one of the account's slots for a password check. Raises PasswordChecksBusy.
+    @asynccontextmanager
+    async def attempt(self, email: str) -> AsyncIterator[None]:
+        """Count a password attempt, and hold one of the account's slots for it.
 
-        Take it before counting the attempt: a call that waits must not use up the shared limit.
+        Raises:
+            TooManyAttempts: the attempt exceeds a limit.
+            PasswordChecksBusy: no slot became free. An attempt that itself ends with this error does not count.
+
         """
-        return self.concurrency.hold(login_attempt_key(email))
+        # Take the slot before counting the attempt: a call that waits must not use up the shared limit.
+        async with self.concurrency.hold(login_attempt_key(email)):
+            await self._count(email)
+            try:
+                yield
+            except PasswordChecksBusy:
+                await self._refund(email)
+                raise
 
-    async def count_attempt(self, email: str) -> None:
+    async def _count(self, email: str) -> None:
         """Count an attempt; raise TooManyAttempts, with the time to wait, beyond a limit."""
         key = login_attempt_key(email)
         async with self.begin() as work:
-            wait_seconds = await work.login_attempts.hit(key, self.per_account)
+            wait_seconds = await work.attempt_counters.hit(key, self.per_account)
             limit = ACCOUNT
             if wait_seconds is None:
-                wait_seconds = await work.login_attempts.hit(ALL_LOGINS_KEY, self.overall)
+                wait_seconds = await work.attempt_counters.hit(ALL_LOGINS_KEY, self.overall)
                 limit = ALL_ACCOUNTS
             if wait_seconds is None:
                 await work.commit()
                 return
         THROTTLED.labels(limit).inc()
         async with self.begin() as work:
-            if await work.login_attempts.claim_log_entry(key, interval=LOG_INTERVAL):
+            if await work.attempt_counters.claim_log_entry(key, interval=LOG_INTERVAL):
                 stored = await work.users.get_credentials_by_email(email)
                 subject = stored.user.id if stored else None
                 await self.events.record(work, SecurityEventKind.LOGIN_THROTTLED, actor=None, subject=subject)
                 await work.commit()
         raise TooManyAttempts(retry_after_seconds=max(wait_seconds, 1.0))
 
-    async def refund_attempt(self, email: str) -> None:
-        """Undo the count of an attempt whose password was not checked."""
+    async def _refund(self, email: str) -> None:
         async with self.begin() as work:
-            await work.login_attempts.refund(login_attempt_key(email), self.per_account)
-            await work.login_attempts.refund(ALL_LOGINS_KEY, self.overall)
+            await work.attempt_counters.refund(login_attempt_key(email), self.per_account)
+            await work.attempt_counters.refund(ALL_LOGINS_KEY, self.overall)
             await work.commit()
 
     async def refund_shared_attempt(self) -> None:
         """Give an attempt with the right password back to the limit of all accounts. The account's count stays."""
         async with self.begin() as work:
-            await work.login_attempts.refund(ALL_LOGINS_KEY, self.overall)
+            await work.attempt_counters.refund(ALL_LOGINS_KEY, self.overall)
             await work.commit()
 
     async def reset(self, work: AuthUnitOfWork, email: str) -> None:
@@ -83,5 +94,5 @@ class LoginThrottle:
 
         Call it last before the commit: every login needs the lock of the shared counter.
         """
-        await work.login_attempts.clear(login_attempt_key(email))
-        await work.login_attempts.refund(ALL_LOGINS_KEY, self.overall)
+        await work.attempt_counters.clear(login_attempt_key(email))
+        await work.attempt_counters.refund(ALL_LOGINS_KEY, self.overall)

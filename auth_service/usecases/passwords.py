@@ -77,6 +77,6 @@ async def replace_password(work: AuthUnitOfWork, user: User, password_hash: str,
     user = replace(user, epoch=user.epoch + 1)
     await work.users.update_password(user, password_hash=password_hash)
     await work.password_resets.delete(user.id)
-    await work.login_attempts.clear(login_attempt_key(user.email))
+    await work.attempt_counters.clear(login_attempt_key(user.email))
     await session_issuer.revoke_older_epochs(work, user)
     return user

@@ -221,7 +221,7 @@ class ExchangePersonalToken:
     async def _record_rejection(self, token: PersonalToken, error: InvalidPersonalToken) -> None:
         """Record a rejected use, within REJECTION_LOG_LIMIT."""
         async with self.begin() as work:
-            if await work.login_attempts.hit(personal_token_rejection_key(token.id), REJECTION_LOG_LIMIT) is None:
+            if await work.attempt_counters.hit(personal_token_rejection_key(token.id), REJECTION_LOG_LIMIT) is None:
                 reason = "expired" if isinstance(error, PersonalTokenExpired) else "revoked"
                 await self.events.record(
                     work,

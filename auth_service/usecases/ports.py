@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from auth_service.domain.signing_keys import SigningKey
 from auth_service.usecases.repositories import (
-    LoginAttempts,
+    AttemptCounters,
     PasswordResets,
     PersonalTokens,
     Revocations,
@@ -44,7 +44,7 @@ class AuthUnitOfWork(AuthReadSession, UnitOfWork, Protocol):
     """Repositories in one transaction."""
 
     @property
-    def login_attempts(self) -> LoginAttempts: ...
+    def attempt_counters(self) -> AttemptCounters: ...
 
     async def serialize(self, lock_name: str) -> None:
         """Take the lock of this name, and hold it until the transaction ends. Waits for other transactions."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from auth_service.domain.accounts import StoredCredentials
-from auth_service.domain.errors import PasswordChecksBusy, WrongCurrentPassword
+from auth_service.domain.errors import WrongCurrentPassword
 from auth_service.domain.rate_limits import login_attempt_key
 from auth_service.domain.security_events import SecurityEventKind
 from auth_service.usecases.login_throttle import LoginThrottle
@@ -35,8 +35,10 @@ class Reauthenticate:
         """
         if not password:
             raise MissingField(field=WrongCurrentPassword.field)
-        async with self.throttle.hold_slot(stored.user.email):
-            if await self._is_correct(stored, password):
+        email = stored.user.email
+        async with self.throttle.attempt(email):
+            if await self.hasher.verify(password, stored.password_hash, account=login_attempt_key(email)):
+                await self.throttle.refund_shared_attempt()
                 return
         async with self.begin() as work:
             await self.events.record(
@@ -44,15 +46,3 @@ class Reauthenticate:
             )
             await work.commit()
         raise WrongCurrentPassword
-
-    async def _is_correct(self, stored: StoredCredentials, password: str) -> bool:
-        email = stored.user.email
-        await self.throttle.count_attempt(email)
-        try:
-            is_correct = await self.hasher.verify(password, stored.password_hash, account=login_attempt_key(email))
-        except PasswordChecksBusy:
-            await self.throttle.refund_attempt(email)
-            raise
-        if is_correct:
-            await self.throttle.refund_shared_attempt()
-        return is_correct

@@ -105,8 +105,8 @@ class Sessions(Protocol):
         """Spend every unspent token of a session."""
 
 
-class LoginAttempts(Protocol):
-    """Counters of password attempts, by the keys of domain.rate_limits."""
+class AttemptCounters(Protocol):
+    """Counters of attempts with passwords and credentials, by the keys of domain.rate_limits."""
 
     async def hit(self, key: bytes, limit: RateLimit) -> float | None:
         """Count an attempt. Return None, or the seconds to wait if the limit is exceeded; then nothing is counted."""
@@ -118,7 +118,7 @@ class LoginAttempts(Protocol):
         """Return True at most once per interval for a key: the caller then logs that attempts are rejected."""
 
     async def clear(self, key: bytes) -> None:
-        """Delete the counter, after a successful login."""
+        """Delete the counter."""
 
     async def delete_expired(self, *, before: datetime, limit: int) -> int:
         """Delete up to `limit` counters that have refilled before this time. Return the number."""

@@ -58,7 +58,7 @@ class IssueServiceToken:
         """
         subject = account.id if account else None
         async with self.begin() as work:
-            if await work.login_attempts.hit(service_rejection_key(subject), REJECTION_LOG_LIMIT) is None:
+            if await work.attempt_counters.hit(service_rejection_key(subject), REJECTION_LOG_LIMIT) is None:
                 await self.events.record(
                     work, SecurityEventKind.SERVICE_CREDENTIAL_REJECTED, actor=None, subject=subject, reason=reason
                 )

@@ -1,4 +1,7 @@
-"""Every use case of the service, by the name under which servicers, commands and background loops call it."""
+"""Every use case of the service, by the name under which servicers, commands and background loops call it.
+
+Each servicer gets one object. composition.py builds them.
+"""
 
 from dataclasses import dataclass
 
@@ -40,32 +43,28 @@ from auth_service.usecases.users import (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UseCases:
-    """Use cases with their dependencies. bootstrap.py builds them."""
+class AuthUseCases:
+    """Use cases of AuthService."""
 
     register: Register
-    create_admin: CreateAdmin
-
     log_in: LogIn
     refresh_session: RefreshSession
     log_out: LogOut
-    list_sessions: ListSessions
-    revoke_session: RevokeSession
-
-    create_personal_token: CreatePersonalToken
-    list_personal_tokens: ListPersonalTokens
-    revoke_personal_token: RevokePersonalToken
-    list_personal_tokens_of_user: ListPersonalTokensOfUser
-    revoke_personal_token_of_user: RevokePersonalTokenOfUser
-    exchange_personal_token: ExchangePersonalToken
-
-    change_password: ChangePassword
-    issue_reset_code: IssueResetCode
     redeem_reset_code: RedeemResetCode
+    issue_service_token: IssueServiceToken
+    get_public_keys: GetPublicKeys
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserUseCases:
+    """Use cases of UserService."""
 
     get_current_user: GetCurrentUser
     update_current_user: UpdateCurrentUser
     delete_current_user: DeleteCurrentUser
+    change_password: ChangePassword
+    list_sessions: ListSessions
+    revoke_session: RevokeSession
 
     list_users: ListUsers
     get_user: GetUser
@@ -74,20 +73,51 @@ class UseCases:
     batch_get_user_names: BatchGetUserNames
     batch_get_user_ids: BatchGetUserIds
     update_user: UpdateUser
+    issue_reset_code: IssueResetCode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenUseCases:
+    """Use cases of TokenService."""
+
+    create_personal_token: CreatePersonalToken
+    list_personal_tokens: ListPersonalTokens
+    revoke_personal_token: RevokePersonalToken
+    list_personal_tokens_of_user: ListPersonalTokensOfUser
+    revoke_personal_token_of_user: RevokePersonalTokenOfUser
+    exchange_personal_token: ExchangePersonalToken
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceAccountUseCases:
+    """Use cases of ServiceAccountService."""
 
     list_service_accounts: ListServiceAccounts
     create_service_account: CreateServiceAccount
     rotate_service_account: RotateServiceAccount
     set_service_account_disabled: SetServiceAccountDisabled
-    ensure_service_account: EnsureServiceAccount
-    issue_service_token: IssueServiceToken
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorUseCases:
+    """Use cases of commands and background loops. No rpc calls them."""
+
+    create_admin: CreateAdmin
+    ensure_service_account: EnsureServiceAccount
     ensure_signing_key: EnsureSigningKey
     rotate_signing_key: RotateSigningKey
-    get_public_keys: GetPublicKeys
-    get_trust_state: GetTrustState
-
-    list_security_events: ListSecurityEvents
-
     delete_expired_records: DeleteExpiredRecords
     delete_expired_events: DeleteExpiredEvents
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UseCases:
+    """All use cases. SecurityEventService and TrustService have only one each."""
+
+    auth: AuthUseCases
+    users: UserUseCases
+    tokens: TokenUseCases
+    service_accounts: ServiceAccountUseCases
+    operators: OperatorUseCases
+    list_security_events: ListSecurityEvents
+    get_trust_state: GetTrustState

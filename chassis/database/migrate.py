@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
-from pydantic import Field
 
 from chassis.database.connection import SOCKET_OPTIONS
 from chassis.database.migration_plan import MigrationError, describe
@@ -22,8 +21,10 @@ class MigrationSettings(Settings):
     """Settings of a migration. A service's subclass adds its prefix and the default of the schema."""
 
     log_level: LogLevel = "info"
-    owner_database_url: PostgresUrl = Field(description="role that owns the schema and migrates it")
-    database_schema: SchemaName = Field(description="schema to migrate")
+    owner_database_url: PostgresUrl
+    """Postgres URL of the role that owns the schema and migrates it."""
+    database_schema: SchemaName
+    """Schema to migrate."""
 
 
 def migrate(settings: MigrationSettings, *, app_role: str, migrations: Path, phase: Phase = Phase.EXPAND) -> None:

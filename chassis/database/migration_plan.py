@@ -37,7 +37,7 @@ def revisions_to_run(history: RevisionHistory, state: SchemaState, phase: Phase)
     pending = history.pending(state.heads)
     if phase is Phase.EXPAND and not state.heads:
         return pending
-    expand, contract = split(pending)
+    expand, contract = split_by_phase(pending)
     if phase is Phase.EXPAND:
         _check_needs_no_contract(history, expand, contract)
         return expand
@@ -56,7 +56,7 @@ def is_ahead(history: RevisionHistory, state: SchemaState) -> bool:
     return not state.heads <= history.known
 
 
-def split(pending: Sequence[Script]) -> tuple[list[Script], list[Script]]:
+def split_by_phase(pending: Sequence[Script]) -> tuple[list[Script], list[Script]]:
     """Return the expand and the contract revisions."""
     phases: dict[Phase, list[Script]] = {phase: [] for phase in Phase}
     for script in pending:
@@ -84,7 +84,7 @@ def describe(history: RevisionHistory, state: SchemaState) -> Iterator[str]:
     pending = history.pending(state.heads)
     if pending:
         yield f"SET search_path TO {history.schema};"
-    for phase, scripts in zip(Phase, split(pending), strict=True):
+    for phase, scripts in zip(Phase, split_by_phase(pending), strict=True):
         count = f"{len(scripts)} revision" if len(scripts) == 1 else f"{len(scripts)} revisions"
         yield f"-- Phase {phase}: {count}."
         if scripts and phase is Phase.CONTRACT:

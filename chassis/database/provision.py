@@ -7,7 +7,6 @@ import psycopg
 import structlog
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
-from pydantic import Field
 
 from chassis.database.connection import SOCKET_OPTIONS
 from chassis.database.settings import SchemaName
@@ -32,10 +31,14 @@ class ProvisionSettings(Settings):
     """Settings of `provision`. A service's subclass adds its prefix and the default of the schema."""
 
     log_level: LogLevel = "info"
-    provision_database_url: PostgresUrl = Field(description="administrator, who may create roles and schemas")
-    owner_database_url: PostgresUrl = Field(description="role that owns the schema and migrates it")
-    database_url: PostgresUrl = Field(description="role that the service uses")
-    database_schema: SchemaName = Field(description="schema to create")
+    provision_database_url: PostgresUrl
+    """Postgres URL of an administrator, who may create roles and schemas."""
+    owner_database_url: PostgresUrl
+    """Postgres URL of the role that owns the schema and migrates it."""
+    database_url: PostgresUrl
+    """Postgres URL of the role that the service uses."""
+    database_schema: SchemaName
+    """Schema to create."""
 
 
 class CannotProvision(Exception):

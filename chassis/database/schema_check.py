@@ -2,9 +2,6 @@
 
 import asyncio
 from collections.abc import Collection
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Self
 
 import psycopg
 import structlog
@@ -12,43 +9,12 @@ from psycopg import sql
 
 from chassis.database.connection import TimeLimitedConnection, connection_options
 from chassis.database.revisions import RevisionHistory
-from chassis.database.schema_state import SchemaState, heads_query, newer_release_needed, required_query
+from chassis.database.schema_state import SchemaState, heads_query, required_query, schema_problem
 from chassis.probes.process_status import ProcessStatus
 
 RETRY_SECONDS = 0.5
 
 log = structlog.get_logger("database")
-
-
-@dataclass(frozen=True, slots=True)
-class SchemaRevisions:
-    """Revisions of a schema that this release knows."""
-
-    history: RevisionHistory
-
-    @classmethod
-    def read(cls, schema: str, migrations: Path) -> Self:
-        """Read the revisions from the folder of the migrations."""
-        return cls(RevisionHistory(schema, migrations))
-
-    def problem(self, state: SchemaState) -> str | None:
-        """Return the reason why this release can't serve on the schema, as one line; None if it can.
-
-        It can serve on a schema that a newer release has expanded, but not on one that a newer release has contracted
-        and that lacks something this release needs.
-        """
-        if reason := newer_release_needed(self.history, state):
-            return reason
-        if not self._is_behind(state):
-            return None
-        found = f"at revision {state}" if state.heads else "not migrated"
-        return f"schema {self.history.schema} is {found} and must be at {self.history.expand_head}: run migrate"
-
-    def _is_behind(self, state: SchemaState) -> bool:
-        if not state.heads <= self.history.known:
-            return False  # a newer release has migrated it
-        applied = {script.revision for script in self.history.ancestors(state.heads)}
-        return self.history.expand_head not in applied
 
 
 class WrongSearchPath(Exception):
@@ -61,9 +27,9 @@ class WrongSearchPath(Exception):
 class SchemaCheck:
     """Check that the database responds, and that its schema fits this release."""
 
-    def __init__(self, url: str, revisions: SchemaRevisions, status: ProcessStatus) -> None:
+    def __init__(self, url: str, history: RevisionHistory, status: ProcessStatus) -> None:
         self._url = url
-        self._revisions = revisions
+        self._history = history
         self._status = status
         self._logged = ""
 
@@ -74,11 +40,11 @@ class SchemaCheck:
         Raises psycopg.OperationalError.
         """
         try:
-            state = await read_schema_state(self._url, self._revisions.history.schema)
+            state = await read_schema_state(self._url, self._history.schema)
         except WrongSearchPath as error:
             problem: str | None = str(error)
         else:
-            problem = self._revisions.problem(state)
+            problem = schema_problem(self._history, state)
             self._status.details["schema_revision"] = str(state)
         if problem:
             self._status.details["schema_problem"] = problem

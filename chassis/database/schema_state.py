@@ -84,3 +84,24 @@ def newer_release_needed(history: RevisionHistory, state: SchemaState) -> str | 
         f"schema {history.schema} was contracted by a newer release:"
         f" start a release with revision {max(unknown)} or newer"
     )
+
+
+def schema_problem(history: RevisionHistory, state: SchemaState) -> str | None:
+    """Return the reason why this release can't serve on the schema, as one line; None if it can.
+
+    It can serve on a schema that a newer release has expanded, but not on one that a newer release has contracted
+    and that lacks something this release needs.
+    """
+    if reason := newer_release_needed(history, state):
+        return reason
+    if not _is_behind(history, state):
+        return None
+    found = f"at revision {state}" if state.heads else "not migrated"
+    return f"schema {history.schema} is {found} and must be at {history.expand_head}: run migrate"
+
+
+def _is_behind(history: RevisionHistory, state: SchemaState) -> bool:
+    if not state.heads <= history.known:
+        return False  # a newer release has migrated it
+    applied = {script.revision for script in history.ancestors(state.heads)}
+    return history.expand_head not in applied

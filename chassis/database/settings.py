@@ -3,7 +3,7 @@
 import re
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator
 
 from chassis.database.url import PostgresUrl
 from chassis.settings import Settings
@@ -26,8 +26,9 @@ SchemaName = Annotated[str, AfterValidator(_check_schema_name)]
 class DatabaseSettings(Settings):
     """Settings of a service that has a database. The subclass sets the default of the schema."""
 
-    database_url: PostgresUrl = Field(description="Postgres URL of the app role; libpq reads its parameters")
-    database_schema: SchemaName = Field(description="schema of the service; provision and migrate read it too")
-    database_prepared_statements: bool = Field(
-        default=True, description="false behind a pooler in transaction mode, which mixes up prepared statements"
-    )
+    database_url: PostgresUrl
+    """Postgres URL of the app role. libpq reads its parameters."""
+    database_schema: SchemaName
+    """Schema of the service. The commands provision and migrate read it too."""
+    database_prepared_statements: bool = True
+    """False behind a pooler in transaction mode, which mixes up prepared statements."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import psycopg
 from psycopg import sql
 
+from chassis.database.command_errors import exit_on_database_error
 from chassis.database.connection import SOCKET_OPTIONS
 
 MAX_REASON_CHARACTERS = 200
@@ -39,17 +40,13 @@ def _reason(text: str) -> str:
     return reason
 
 
-def run_switch_command(owner_url: str, *, variable: str, schema: str, service: str, names: Mapping[str, str]) -> None:
+def run_switch_command(
+    owner_url: str, *, variable: str, role: str, schema: str, service: str, names: Mapping[str, str]
+) -> None:
     """Handle the command line. `owner_url` is of the role that owns the schema, from the setting `variable`."""
     arguments = parse_switch_arguments(service, names)
-    try:
+    with exit_on_database_error(variable, role=role):
         lines = _turn(owner_url, schema, names, arguments)
-    except psycopg.OperationalError:
-        sys.exit(f"Can't connect to the database of {variable}. Check the URL and Postgres.")
-    except psycopg.errors.InsufficientPrivilege:
-        sys.exit(f"Nothing was changed: {variable} must name the role that owns the schema.")
-    except psycopg.errors.UndefinedTable:
-        sys.exit(f"The database is not migrated. Run `python -m {service}.commands.migrate` first.")
     sys.stdout.write("\n".join(lines) + "\n")
 
 

@@ -30,8 +30,8 @@ log = structlog.get_logger("migrate")
 
 
 @dataclass(frozen=True, slots=True)
-class LockPatience:
-    """Patience of a revision that needs a lock which a long transaction holds.
+class LockRetryPolicy:
+    """Timeout and retries of a revision that needs a lock which a long transaction holds.
 
     While a statement waits for a lock, all later calls queue behind it. So the wait is far shorter than
     the deadlines of calls, and the pause between two attempts lets the queue pass.
@@ -42,7 +42,7 @@ class LockPatience:
     max_attempts: int = 60
 
 
-DEFAULT_PATIENCE = LockPatience()
+DEFAULT_LOCK_RETRIES = LockRetryPolicy()
 
 
 def upgrade(
@@ -53,7 +53,7 @@ def upgrade(
     migrations: Path,
     phase: Phase = Phase.EXPAND,
     until: str | None = None,
-    patience: LockPatience = DEFAULT_PATIENCE,
+    lock_retries: LockRetryPolicy = DEFAULT_LOCK_RETRIES,
 ) -> None:
     """Run the revisions of a phase that have not run yet, up to the revision `until` if it is given. Safe to repeat.
 
@@ -65,7 +65,7 @@ def upgrade(
     history = RevisionHistory(schema, migrations)
     connect = partial(psycopg.connect, owner_url, application_name="migrate", **SOCKET_OPTIONS)
     engine = create_engine(
-        "postgresql+psycopg://", creator=partial(_connect, connect, schema, patience), poolclass=pool.NullPool
+        "postgresql+psycopg://", creator=partial(_connect, connect, schema, lock_retries), poolclass=pool.NullPool
     )
     config = Config()
     config.set_main_option("script_location", str(migrations).replace("%", "%%"))
@@ -81,27 +81,29 @@ def upgrade(
             )
         for script in scripts:
             check_lock()
-            _apply(engine, config, script, patience)
+            _apply(engine, config, script, lock_retries)
             if script.revision == until:
                 break
         # The service waits for these revisions at its start.
         connection.execute(f"GRANT SELECT ON {schema}.alembic_version TO {app_role}")
 
 
-def _connect(connect: Callable[..., psycopg.Connection], schema: str, patience: LockPatience) -> psycopg.Connection:
+def _connect(
+    connect: Callable[..., psycopg.Connection], schema: str, lock_retries: LockRetryPolicy
+) -> psycopg.Connection:
     """Open a connection for one attempt. Its settings also hold outside a transaction, where an index is built."""
     connection = connect()
     connection.execute(f"SET search_path TO {schema}")
-    connection.execute(f"SET lock_timeout = {int(patience.timeout_seconds * 1000)}")
+    connection.execute(f"SET lock_timeout = {int(lock_retries.timeout_seconds * 1000)}")
     # A statement ends soon after its migration was killed, and not when it has done its work.
     connection.execute("SET client_connection_check_interval = 1000")
     connection.commit()
     return connection
 
 
-def _apply(engine: Engine, config: Config, script: Script, patience: LockPatience) -> None:
+def _apply(engine: Engine, config: Config, script: Script, lock_retries: LockRetryPolicy) -> None:
     begin = time.monotonic()
-    for attempt in range(1, patience.max_attempts + 1):
+    for attempt in range(1, lock_retries.max_attempts + 1):
         try:
             with engine.connect() as connection:
                 config.attributes["connection"] = connection
@@ -109,7 +111,7 @@ def _apply(engine: Engine, config: Config, script: Script, patience: LockPatienc
         except sqlalchemy.exc.DBAPIError as error:
             if not isinstance(error.orig, psycopg.errors.LockNotAvailable | psycopg.errors.DeadlockDetected):
                 raise MigrationError(f"revision {script.revision}: {_first_line(error.orig)}") from error
-            if attempt == patience.max_attempts:
+            if attempt == lock_retries.max_attempts:
                 raise MigrationError(
                     f"revision {script.revision}: no lock in {attempt} attempts. A long transaction holds it:"
                     " docs/upgrades.md tells how to find it. Then run migrate again"
@@ -118,9 +120,9 @@ def _apply(engine: Engine, config: Config, script: Script, patience: LockPatienc
                 "a lock is not free, trying again",
                 revision=script.revision,
                 attempt=attempt,
-                max_attempts=patience.max_attempts,
+                max_attempts=lock_retries.max_attempts,
             )
-            time.sleep(patience.pause_seconds)
+            time.sleep(lock_retries.pause_seconds)
         except alembic.util.CommandError as error:
             raise MigrationError(f"revision {script.revision}: {_first_line(error)}") from error
         else:

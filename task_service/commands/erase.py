@@ -7,18 +7,18 @@ change records their text in history again.
 
 import argparse
 import asyncio
-import sys
 from uuid import UUID
 
 import psycopg
-from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
+from chassis.database.command_errors import exit_on_database_error
 from chassis.database.connection import SOCKET_OPTIONS
 from chassis.database.url import PostgresUrl
 from chassis.logs import configure_logging
 from chassis.settings import Settings, load_settings
 from task_service.history.persistence.erasure import SqlErasure
+from task_service.persistence.schema import OWNER_ROLE
 from task_service.settings import COMMAND_VARIABLES, TasksSettings
 
 
@@ -28,7 +28,8 @@ class EraseSettings(Settings):
     model_config = SettingsConfigDict(env_prefix="TASKS_")
     other_variables = TasksSettings.variables() | COMMAND_VARIABLES
 
-    owner_database_url: PostgresUrl = Field(description="Postgres, as the schema's owner; no other role can erase")
+    owner_database_url: PostgresUrl
+    """Postgres URL of the schema's owner. No other role can erase."""
 
 
 def main() -> None:
@@ -39,14 +40,8 @@ def main() -> None:
     arguments = parser.parse_args()
     settings = load_settings(EraseSettings)
     configure_logging("info", "task_service")
-    try:
+    with exit_on_database_error("TASKS_OWNER_DATABASE_URL", role=OWNER_ROLE):
         erased = asyncio.run(_erase(settings.owner_database_url.get_secret_value(), arguments.owner, arguments.task))
-    except psycopg.OperationalError:
-        sys.exit("Can't connect to the database of TASKS_OWNER_DATABASE_URL. Check the URL and Postgres.")
-    except psycopg.errors.UndefinedTable:
-        sys.exit("The role of TASKS_OWNER_DATABASE_URL does not find the tables. Run provision and migrate first.")
-    except psycopg.errors.InsufficientPrivilege:
-        sys.exit("Nothing was erased: TASKS_OWNER_DATABASE_URL must name the role that owns the schema.")
     print(f"Erased the free text of {erased} events.")  # noqa: T201 - output of the command
 
 

@@ -6,17 +6,17 @@ the events that take their place. So the log gets a new epoch, and every older c
 
 import argparse
 import asyncio
-import sys
 
 import psycopg
-from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
+from chassis.database.command_errors import exit_on_database_error
 from chassis.database.connection import SOCKET_OPTIONS
 from chassis.database.url import PostgresUrl
 from chassis.logs import configure_logging
 from chassis.settings import Settings, load_settings
 from task_service.history.persistence.event_log import start_new_epoch
+from task_service.persistence.schema import OWNER_ROLE
 from task_service.settings import COMMAND_VARIABLES, TasksSettings
 
 
@@ -26,21 +26,16 @@ class ExpireCursorsSettings(Settings):
     model_config = SettingsConfigDict(env_prefix="TASKS_")
     other_variables = TasksSettings.variables() | COMMAND_VARIABLES
 
-    owner_database_url: PostgresUrl = Field(description="as the schema's owner; no other role can end cursors")
+    owner_database_url: PostgresUrl
+    """Postgres URL of the schema's owner. No other role can end cursors."""
 
 
 def main() -> None:
     argparse.ArgumentParser(prog="python -m task_service.commands.expire_cursors", description=__doc__).parse_args()
     settings = load_settings(ExpireCursorsSettings)
     configure_logging("info", "task_service")
-    try:
+    with exit_on_database_error("TASKS_OWNER_DATABASE_URL", role=OWNER_ROLE):
         asyncio.run(_expire(settings.owner_database_url.get_secret_value()))
-    except psycopg.OperationalError:
-        sys.exit("Can't connect to the database of TASKS_OWNER_DATABASE_URL. Check the URL and Postgres.")
-    except psycopg.errors.UndefinedTable:
-        sys.exit("The role of TASKS_OWNER_DATABASE_URL does not find the tables. Run provision and migrate first.")
-    except psycopg.errors.InsufficientPrivilege:
-        sys.exit("Nothing was changed: TASKS_OWNER_DATABASE_URL must name the role that owns the schema.")
     print("All cursors of the event log have expired.")  # noqa: T201 - output of the command
 
 

@@ -10,9 +10,9 @@ import asyncio
 import sys
 
 import psycopg
-from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
+from chassis.database.command_errors import exit_on_database_error
 from chassis.database.connection import connection_options
 from chassis.database.url import PostgresUrl
 from chassis.logs import configure_logging
@@ -20,6 +20,7 @@ from chassis.settings import Settings, load_settings
 from task_service.history.domain.hash_chain import TrustedHead
 from task_service.history.persistence.hash_chain import SqlBlocks
 from task_service.history.usecases.hash_chain import HistoryTampered, VerificationResult, VerifyHashChain
+from task_service.persistence.schema import APP_ROLE
 from task_service.settings import COMMAND_VARIABLES, TasksSettings
 
 # No statement timeout: a page is fast, but searching the whole log for a missing event may be slow.
@@ -36,7 +37,8 @@ class VerifySettings(Settings):
     model_config = SettingsConfigDict(env_prefix="TASKS_")
     other_variables = TasksSettings.variables() | COMMAND_VARIABLES
 
-    database_url: PostgresUrl = Field(description="Postgres, as the role tasks_app")
+    database_url: PostgresUrl
+    """Postgres URL of the role tasks_app."""
 
 
 def main() -> None:
@@ -46,13 +48,10 @@ def main() -> None:
     settings = load_settings(VerifySettings)
     configure_logging("info", "task_service")
     try:
-        result = asyncio.run(_verify(settings.database_url.get_secret_value(), arguments.head))
+        with exit_on_database_error("TASKS_DATABASE_URL", role=APP_ROLE):
+            result = asyncio.run(_verify(settings.database_url.get_secret_value(), arguments.head))
     except HistoryTampered as error:
         sys.exit(str(error))
-    except psycopg.OperationalError:
-        sys.exit("Can't connect to the database of TASKS_DATABASE_URL. Check the URL and Postgres.")
-    except psycopg.errors.UndefinedTable:
-        sys.exit("The database is not migrated. Run `python -m task_service.commands.migrate` first.")
     print(  # noqa: T201 - output of the command
         f"History is whole: {result.head.number} blocks, {result.head.total_events} events,"
         f" {result.erased_events} of them erased, {result.unsealed_events} not yet sealed."

@@ -19,10 +19,11 @@ class DeleteExpiredIdempotencyRecords:
 
     async def __call__(self) -> int:
         """Return the number of deleted records."""
-        total, deleted = 0, BATCH_SIZE
-        while deleted == BATCH_SIZE:
+        total = 0
+        while True:
             async with self.begin() as work:
                 deleted = await work.idempotency.delete_expired(self.now(), BATCH_SIZE)
                 await work.commit()
             total += deleted
-        return total
+            if deleted < BATCH_SIZE:
+                return total

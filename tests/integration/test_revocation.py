@@ -112,7 +112,7 @@ async def test_service_renews_a_revoked_token(system, stream):
         stub = import_ingest_service_pb2_grpc.ImportIngestServiceStub(channel)
         accepted = await call_status()
         assert accepted is not grpc.StatusCode.UNAUTHENTICATED
-        page = await system.use_cases.list_service_accounts(PageRequest.parse(0, "", query=""))
+        page = await system.use_cases.service_accounts.list_service_accounts(PageRequest.parse(0, "", query=""))
         account_id, admin = str(page.items[0].id), await system.new_admin()
         async with open_channel(system.auth_target) as auth_channel:
             accounts = service_account_service_pb2_grpc.ServiceAccountServiceStub(auth_channel)

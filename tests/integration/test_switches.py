@@ -212,7 +212,7 @@ async def test_only_the_owner_turns_switches(database):
     status, _, err = await command("switch", "read_only", "on", "--reason", REASON)
     assert (status, err) == (
         1,
-        "Nothing was changed: TASKS_OWNER_DATABASE_URL must name the role that owns the schema.\n",
+        "Nothing was changed: TASKS_OWNER_DATABASE_URL must name the role tasks_owner.\n",
     )
 
 

@@ -83,7 +83,7 @@ class System:
         """Create an admin and log in."""
         name = f"admin-{secrets.token_hex(4)}"
         admin = Registration(username=name, email=f"{name}@example.com", password=PASSWORD, role="admin")
-        await self.use_cases.create_admin(admin, only_if_none=False)
+        await self.use_cases.operators.create_admin(admin, only_if_none=False)
         return await self.login(admin.email)
 
     async def new_service(self, *scopes: str) -> Principal:
@@ -118,7 +118,7 @@ class System:
 
 async def new_credential(use_cases: UseCases, name: str, *scopes: str) -> str:
     """Create a service account and return its credential."""
-    issued = await use_cases.create_service_account(name, scopes)
+    issued = await use_cases.service_accounts.create_service_account(name, scopes)
     return issued.credential.reveal()
 
 
@@ -139,7 +139,7 @@ async def running_auth_service(
         auth_service.bootstrap.open_use_cases(settings) as use_cases,
         auth_service.server.run_server(settings) as server,
     ):
-        await server.ready.wait()
+        await server.is_ready.wait()
         yield f"127.0.0.1:{server.port}", use_cases
 
 

@@ -7,6 +7,7 @@ from taskmanager.tasks.v1 import history_service_pb2, history_service_pb2_grpc
 from chassis.kernel.ids import parse_id
 from chassis.kernel.pagination import PageRequest
 from chassis.rpc.interceptor import Context
+from chassis.rpc.proto_fields import optional_id
 from chassis.rpc.request_context import current_caller
 from task_service.history.domain.event_log import EventQuery
 from task_service.history.transport.translate import (
@@ -19,7 +20,6 @@ from task_service.history.transport.translate import (
     task_events_to_proto,
 )
 from task_service.history.usecases.use_cases import HistoryUseCases
-from task_service.proto_fields import optional_id
 
 
 class HistoryServicer(history_service_pb2_grpc.HistoryServiceServicer):

@@ -7,19 +7,18 @@ from taskmanager.tasks.v1 import history_service_pb2
 from chassis.kernel.errors import Invalid, collect_errors, raise_all
 from chassis.kernel.pagination import Page
 from chassis.rpc.pagination import fit_to_message_size
+from chassis.rpc.proto_fields import enum_members, enum_numbers, optional_id, timestamp_to_proto
 from task_service.errors import ForbiddenCharacter
 from task_service.history.domain.errors import CursorWithNewestFirst, UnknownAction
 from task_service.history.domain.event_log import LOG_START, Cursor, EventQuery, LoggedEvent, LogPosition
 from task_service.history.domain.events import AccessChange, Action, TaskEvent
 from task_service.history.domain.hash_chain import ChainHead
 from task_service.history.usecases.events import EventPage
-from task_service.proto_fields import optional_id, timestamp_from_proto, timestamp_to_proto
+from task_service.proto_fields import timestamp_from_proto
 
-_ACTION_NUMBER = {action: history_service_pb2.TaskEvent.Action.Value(f"ACTION_{action.name}") for action in Action}
-_ACTION: dict[int, Action] = {number: action for action, number in _ACTION_NUMBER.items()}
-_ACCESS_CHANGE = {
-    change: history_service_pb2.TaskEvent.AccessChange.Value(f"ACCESS_CHANGE_{change.name}") for change in AccessChange
-}
+_ACTION_NUMBER = enum_numbers(history_service_pb2.TaskEvent.Action, Action)
+_ACTION = enum_members(history_service_pb2.TaskEvent.Action, Action)
+_ACCESS_CHANGE = enum_numbers(history_service_pb2.TaskEvent.AccessChange, AccessChange)
 _LOG_START_TEXT, _LOG_END_TEXT = "-", "now"
 _ACTOR_ROLE = history_service_pb2.TaskEvent.ActorRole
 

@@ -9,6 +9,7 @@ from chassis.kernel.ids import parse_id
 from chassis.kernel.pagination import PageRequest
 from chassis.rpc.interceptor import Context
 from chassis.rpc.pagination import fit_to_message_size
+from chassis.rpc.proto_fields import optional_id
 from chassis.rpc.request_context import current_caller
 from task_service.access import owner_filter
 from task_service.csv_dialect.delimiter import DEFAULT_DELIMITER, parse_delimiter
@@ -26,7 +27,6 @@ from task_service.imports.transport.upload_options import source_to_proto, uploa
 from task_service.imports.usecases.incoming_file import Finish
 from task_service.imports.usecases.upload_request import UploadRequest
 from task_service.imports.usecases.use_cases import ImportsUseCases
-from task_service.proto_fields import optional_id
 
 Requests = AsyncIterator[import_service_pb2.UploadImportRequest]
 

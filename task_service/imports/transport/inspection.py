@@ -2,6 +2,7 @@
 
 from taskmanager.imports.v1 import import_service_pb2
 
+from chassis.rpc.proto_fields import timestamp_to_proto
 from task_service.imports.domain.inspection.inspection import (
     MAX_DISTINCT_VALUES,
     MAX_SAMPLES,
@@ -11,7 +12,6 @@ from task_service.imports.domain.inspection.inspection import (
 from task_service.imports.domain.options.upload_options import NO_SOURCE
 from task_service.imports.transport.translate import row_error_to_proto
 from task_service.imports.transport.upload_options import date_order_to_proto, upload_options_to_proto
-from task_service.proto_fields import timestamp_to_proto
 from task_service.tasks.domain.task import Values
 from task_service.tasks.transport.translate import PRIORITY_NUMBERS, STATUS_NUMBERS
 

@@ -4,6 +4,7 @@ from collections import defaultdict
 
 from taskmanager.imports.v1 import import_ingest_service_pb2, import_pb2
 
+from chassis.rpc.proto_fields import enum_numbers, timestamp_to_proto
 from task_service.imports.domain.errors import CellTooLong, IngestOutOfOrder, MalformedBatch, TooManyCells
 from task_service.imports.domain.imports import (
     PARSE_FAILURES,
@@ -22,15 +23,11 @@ from task_service.imports.domain.undo import ConflictReason, Undo, UndoConflict,
 from task_service.imports.transport.upload_options import upload_options_to_proto
 from task_service.imports.usecases.ingest import Progress
 from task_service.imports.usecases.ingest_rows import Finish, FinishReason
-from task_service.proto_fields import timestamp_to_proto
 
-_STATE = {state: import_pb2.Import.State.Value(f"STATE_{state.name}") for state in State}
-_WAITS_FOR: dict[WaitReason | None, import_pb2.Import.WaitsFor.ValueType] = {
-    None: import_pb2.Import.WAITS_FOR_UNSPECIFIED,
-    **{reason: import_pb2.Import.WaitsFor.Value(f"WAITS_FOR_{reason.name}") for reason in WaitReason},
-}
-_UNDO_STATE = {state: import_pb2.Import.Undo.State.Value(f"STATE_{state.name}") for state in UndoState}
-_REASON = {reason: import_pb2.UndoConflict.Reason.Value(f"REASON_{reason.name}") for reason in ConflictReason}
+_STATE = enum_numbers(import_pb2.Import.State, State)
+_WAITS_FOR = enum_numbers(import_pb2.Import.WaitsFor, WaitReason)
+_UNDO_STATE = enum_numbers(import_pb2.Import.Undo.State, UndoState)
+_REASON = enum_numbers(import_pb2.UndoConflict.Reason, ConflictReason)
 _DEFECT: dict[int, str] = {
     import_ingest_service_pb2.RowDefect.Kind.Value(f"KIND_{kind}"): kind
     for kind in (TooManyCells.reason, "UNDECODABLE", CellTooLong.reason)
@@ -67,7 +64,7 @@ def import_to_proto(found: Import) -> import_pb2.Import:
         failed_rows_kept=found.failed_rows_kept,
         validate_only=found.validate_only,
         undo=_undo_to_proto(found.undo) if found.undo else None,
-        waits_for=_WAITS_FOR[found.waits_for],
+        waits_for=_WAITS_FOR[found.waits_for] if found.waits_for else import_pb2.Import.WAITS_FOR_UNSPECIFIED,
         options=upload_options_to_proto(found.options),
         source_detected=found.source_detected,
     )

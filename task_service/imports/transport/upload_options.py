@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from taskmanager.imports.v1 import import_service_pb2
 
+from chassis.rpc.proto_fields import enum_members
 from task_service.csv_dialect.delimiter import parse_delimiter
 from task_service.imports.domain.columns.mapping import parse_mapping
 from task_service.imports.domain.duplicates import OnDuplicate
@@ -41,16 +42,12 @@ Rule = TypeVar("Rule", bound=StrEnum)
 Parsed = TypeVar("Parsed")
 
 
-def _rules(enum: Any, prefix: str, rules: type[Rule]) -> Mapping[int, Rule]:
-    return {enum.Value(f"{prefix}_{rule.name}"): rule for rule in rules}
-
-
 _Options = import_service_pb2.UploadOptions
-_ON_DUPLICATE = _rules(_Options.OnDuplicate, "ON_DUPLICATE", OnDuplicate)
-_ON_UNKNOWN_VALUE = _rules(_Options.OnUnknownValue, "ON_UNKNOWN_VALUE", OnUnknownValue)
-_ON_UNKNOWN_DATE = _rules(_Options.OnUnknownDate, "ON_UNKNOWN_DATE", OnUnknownDate)
-_ON_UNKNOWN_ASSIGNEE = _rules(_Options.OnUnknownAssignee, "ON_UNKNOWN_ASSIGNEE", OnUnknownAssignee)
-_DATE_ORDER = _rules(_Options.DateOrder, "DATE_ORDER", DateOrder)
+_ON_DUPLICATE = enum_members(_Options.OnDuplicate, OnDuplicate)
+_ON_UNKNOWN_VALUE = enum_members(_Options.OnUnknownValue, OnUnknownValue)
+_ON_UNKNOWN_DATE = enum_members(_Options.OnUnknownDate, OnUnknownDate)
+_ON_UNKNOWN_ASSIGNEE = enum_members(_Options.OnUnknownAssignee, OnUnknownAssignee)
+_DATE_ORDER = enum_members(_Options.DateOrder, DateOrder)
 
 
 def upload_options_from_proto(options: import_service_pb2.UploadOptions) -> UploadOptions:

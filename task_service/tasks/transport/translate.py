@@ -12,7 +12,7 @@ from chassis.kernel.errors import Invalid, collect_errors, raise_all
 from chassis.kernel.ids import parse_id
 from chassis.kernel.pagination import Page
 from chassis.rpc.pagination import fit_to_message_size
-from task_service.proto_fields import microseconds_to_proto, timestamp_to_proto
+from chassis.rpc.proto_fields import enum_numbers, microseconds_to_proto, timestamp_to_proto
 from task_service.tasks.domain.batches import ensure_batch_size, with_index
 from task_service.tasks.domain.errors import IdempotencyKeyInBatchItem
 from task_service.tasks.domain.listed_task import ListedTask
@@ -31,12 +31,9 @@ Request = TypeVar(
     task_service_pb2.DeleteTaskRequest,
 )
 
-STATUS_NUMBERS = {status.value: task_pb2.Task.Status.Value(f"STATUS_{status.name}") for status in Status}
-PRIORITY_NUMBERS = {priority.value: task_pb2.Task.Priority.Value(f"PRIORITY_{priority.name}") for priority in Priority}
-
-_OUTCOME = {
-    outcome: task_service_pb2.UpsertResult.Outcome.Value(f"OUTCOME_{outcome.name}") for outcome in UpsertOutcome
-}
+STATUS_NUMBERS = enum_numbers(task_pb2.Task.Status, Status)
+PRIORITY_NUMBERS = enum_numbers(task_pb2.Task.Priority, Priority)
+_OUTCOME = enum_numbers(task_service_pb2.UpsertResult.Outcome, UpsertOutcome)
 
 STATUS_VALUES: dict[int, str] = {0: "", **{number: value for value, number in STATUS_NUMBERS.items()}}
 PRIORITY_VALUES: dict[int, str] = {0: "", **{number: value for value, number in PRIORITY_NUMBERS.items()}}

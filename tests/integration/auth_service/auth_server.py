@@ -141,7 +141,7 @@ class AuthServer:
             username=username, email=f"{username}@example.com", password=PASSWORD, role=Role.ADMIN.value
         )
         async with open_use_cases(self.settings) as use_cases:
-            await use_cases.create_admin(registration)
+            await use_cases.operators.create_admin(registration)
         return (await self.login(f"{username}@example.com")).access_token
 
     async def update_user(self, token: str, user_id: str, **changes: Any) -> user_pb2.User:
@@ -186,7 +186,7 @@ class AuthServer:
     async def create_service(self, name: str, *scopes: str) -> str:
         """Create a service account and return its credential."""
         async with open_use_cases(self.settings) as use_cases:
-            return (await use_cases.create_service_account(name, scopes)).credential.reveal()
+            return (await use_cases.service_accounts.create_service_account(name, scopes)).credential.reveal()
 
     async def verifier_token(self) -> str:
         """Return the access token of a service that may read the trust state."""
@@ -199,7 +199,7 @@ async def running_auth_server(settings: AuthSettings) -> AsyncIterator[AuthServe
     """Run the service and yield it when it is ready."""
     async with run_server(settings) as server:
         async with asyncio.timeout(20):
-            await server.ready.wait()
+            await server.is_ready.wait()
         async with open_channel(f"127.0.0.1:{server.port}") as channel:
             yield AuthServer(settings, channel)
 

@@ -24,7 +24,7 @@ async def test_internal_rpcs_and_trust_are_for_the_internal_port(database):
     )
     async with run_server(settings) as server:
         async with asyncio.timeout(20):
-            await server.ready.wait()
+            await server.is_ready.wait()
         async with (
             open_channel(f"127.0.0.1:{server.port}") as public_channel,
             open_channel(f"127.0.0.1:{server.internal_port}") as internal_channel,

@@ -86,7 +86,7 @@ async def test_verifier_fetches_an_unknown_signing_key(auth_server, database):
 
 async def rotate(auth_server, **options):
     async with open_use_cases(auth_server.settings) as use_cases:
-        return await use_cases.rotate_signing_key(**options)
+        return await use_cases.operators.rotate_signing_key(**options)
 
 
 def advance_time(database, seconds):

@@ -151,10 +151,10 @@ async def test_becomes_ready_when_the_database_is_migrated(postgres, template):
             health = health_pb2_grpc.HealthStub(channel)
             response = await health.Check(health_pb2.HealthCheckRequest(), wait_for_ready=True)
             assert response.status == health_pb2.HealthCheckResponse.NOT_SERVING
-            assert not running.ready.is_set()
+            assert not running.is_ready.is_set()
             await asyncio.to_thread(create_schema, database, auth_service)
             await until_serving(channel)
-            assert running.ready.is_set()
+            assert running.is_ready.is_set()
 
 
 async def test_sigterm_exits_while_waiting_for_the_database(settings):

@@ -98,7 +98,7 @@ async def test_old_events_are_deleted_in_batches(database):
             " SELECT gen_random_uuid(), now() - interval '500 days', 'old', '', '{}' FROM generate_series(1, 2500)"
         )
     async with open_use_cases(make_settings(database.auth_url)) as use_cases:
-        assert await use_cases.delete_expired_events() == 2500
+        assert await use_cases.operators.delete_expired_events() == 2500
     assert stored_kinds(database) == []
 
 

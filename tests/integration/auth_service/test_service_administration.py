@@ -100,7 +100,7 @@ async def test_removed_scopes_revoke_old_tokens(auth_server):
     credential = await auth_server.create_service("reports", "trust:read")
     token = (await auth_server.service_token(credential)).access_token
     async with open_use_cases(auth_server.settings) as use_cases:
-        await use_cases.ensure_service_account(ServiceCredential.parse(credential), ["tasks:read"])
+        await use_cases.operators.ensure_service_account(ServiceCredential.parse(credential), ["tasks:read"])
     assert (await until_refused(lambda: auth_server.trust_state(token))).reason == "TOKEN_REVOKED"
     assert list((await auth_server.service_token(credential)).scopes) == ["tasks:read"]
 

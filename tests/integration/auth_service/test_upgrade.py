@@ -9,7 +9,7 @@ from auth_service.persistence.schema import MIGRATIONS
 from auth_service.server import run_server
 from auth_service.settings import DEFAULT_SCHEMA
 from chassis.database.revisions import RevisionHistory
-from chassis.database.schema_check import SchemaCheck, SchemaRevisions
+from chassis.database.schema_check import SchemaCheck
 from chassis.probes.process_status import ProcessStatus
 from deploy.local.host.free_ports import find_free_port
 from tests.integration.auth_service.auth_server import make_settings
@@ -33,7 +33,7 @@ async def test_service_runs_on_an_expanded_schema(database):
     """A newer release has run its expand phase: this one starts."""
     database.rows("UPDATE auth.alembic_version SET version_num = '9999'")
     async with run_server(make_settings(database.auth_url)) as server, asyncio.timeout(20):
-        await server.ready.wait()
+        await server.is_ready.wait()
 
 
 async def test_service_waits_on_a_contracted_schema(database):
@@ -42,17 +42,17 @@ async def test_service_waits_on_a_contracted_schema(database):
     with capture_logs() as logs:
         async with run_server(make_settings(database.auth_url)) as server:
             await until(lambda: any(line["event"] == "waiting for the schema" for line in logs))
-            assert not server.ready.is_set()
+            assert not server.is_ready.is_set()
             database.rows("DELETE FROM auth.schema_compatibility")
             async with asyncio.timeout(20):
-                await server.ready.wait()
+                await server.is_ready.wait()
     assert [line["reason"] for line in logs if "reason" in line] == [REASON]
 
 
 async def test_running_service_stays_ready_after_a_contract_phase(database):
     """/statusz and one log line show the problem."""
     status = ProcessStatus("auth_service")
-    check = SchemaCheck(database.auth_url, SchemaRevisions.read(DEFAULT_SCHEMA, MIGRATIONS), status)
+    check = SchemaCheck(database.auth_url, RevisionHistory(DEFAULT_SCHEMA, MIGRATIONS), status)
     assert await check() is None
     status.set_ready()
     database.rows(CONTRACT)
@@ -67,7 +67,7 @@ async def test_running_service_stays_ready_after_a_contract_phase(database):
 async def test_both_revisions_are_in_the_status(database):
     database.rows("INSERT INTO auth.alembic_version VALUES ('c0001')")
     status = ProcessStatus("auth_service")
-    await SchemaCheck(database.auth_url, SchemaRevisions.read(DEFAULT_SCHEMA, MIGRATIONS), status)()
+    await SchemaCheck(database.auth_url, RevisionHistory(DEFAULT_SCHEMA, MIGRATIONS), status)()
     assert status.to_json()["schema_revision"] == f"{HEAD}, c0001"
 
 
@@ -78,7 +78,7 @@ async def test_service_waits_until_the_schema_is_migrated(database):
             await until(lambda: any(line["event"] == "waiting for the schema" for line in logs))
             reason = next(line["reason"] for line in logs if line["event"] == "waiting for the schema")
             assert reason == f"schema auth is at revision 0009 and must be at {HEAD}: run migrate"
-            assert not server.ready.is_set()
+            assert not server.is_ready.is_set()
 
 
 async def test_plan_prints_sql_and_succeeds(migrate):

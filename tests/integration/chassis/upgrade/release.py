@@ -6,12 +6,13 @@ from pathlib import Path
 import psycopg
 
 from chassis.database.revisions import Phase, RevisionHistory
-from chassis.database.schema_check import SchemaRevisions, read_schema_state
-from chassis.database.upgrade import LockPatience, upgrade
+from chassis.database.schema_check import read_schema_state
+from chassis.database.schema_state import schema_problem
+from chassis.database.upgrade import LockRetryPolicy, upgrade
 from tests.support.database import Database
 
 SCHEMA = "notes"
-FAST = LockPatience(timeout_seconds=0.1, pause_seconds=0.05, max_attempts=200)
+FAST = LockRetryPolicy(timeout_seconds=0.1, pause_seconds=0.05, max_attempts=200)
 
 RENAME_EXPAND = '''
 op.execute("""
@@ -51,14 +52,16 @@ class Release:
     def __post_init__(self) -> None:
         object.__setattr__(self, "owner_url", self.database.url(f"{SCHEMA}_owner"))
 
-    def migrate(self, phase: Phase = Phase.EXPAND, patience: LockPatience = FAST, until: str | None = None) -> None:
+    def migrate(
+        self, phase: Phase = Phase.EXPAND, lock_retries: LockRetryPolicy = FAST, until: str | None = None
+    ) -> None:
         upgrade(
             self.owner_url,
             schema=SCHEMA,
             app_role=f"{SCHEMA}_app",
             migrations=self.migrations,
             phase=phase,
-            patience=patience,
+            lock_retries=lock_retries,
             until=until,
         )
 
@@ -69,7 +72,7 @@ class Release:
     async def problem(self) -> str | None:
         """Return the reason why a service of this release would wait."""
         state = await read_schema_state(self.database.url(f"{SCHEMA}_app"), SCHEMA)
-        return SchemaRevisions.read(SCHEMA, self.migrations).problem(state)
+        return schema_problem(self.history, state)
 
     def heads(self) -> list[str]:
         return sorted(row[0] for row in self.database.rows("SELECT version_num FROM notes.alembic_version"))

@@ -8,7 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from chassis.database.migration_plan import MigrationError
-from chassis.database.upgrade import LockPatience
+from chassis.database.upgrade import LockRetryPolicy
 from tests.integration.chassis.upgrade.release import Release
 from tests.support.releases import write_revision
 from tests.support.waiting import wait_until
@@ -53,7 +53,7 @@ except IntegrityError:
 """
     write_revision(new.migrations, "0004", body, after="0003")
     old.database.rows("INSERT INTO notes.notes (title) VALUES ('a'), ('a')")
-    new.migrate(patience=LockPatience(timeout_seconds=7.0))
+    new.migrate(lock_retries=LockRetryPolicy(timeout_seconds=7.0))
     assert old.database.rows("SELECT title FROM notes.notes ORDER BY id DESC LIMIT 1") == [("7s",)]
 
 
@@ -66,8 +66,8 @@ def test_writers_go_on_while_an_index_is_built(old: Release, new: Release):
     with capture_logs() as logs:
         with old.connect() as writer:
             writer.execute("INSERT INTO notes.notes (title) VALUES ('long')")
-            impatient = LockPatience(timeout_seconds=0.01, pause_seconds=0.01, max_attempts=200)
-            migration = threading.Thread(target=new.migrate, kwargs={"patience": impatient})
+            impatient = LockRetryPolicy(timeout_seconds=0.01, pause_seconds=0.01, max_attempts=200)
+            migration = threading.Thread(target=new.migrate, kwargs={"lock_retries": impatient})
             migration.start()
             building = "SELECT 1 FROM pg_stat_progress_create_index WHERE phase LIKE 'waiting%%'"
             wait_until(lambda: bool(old.database.rows(building)))

@@ -12,7 +12,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from chassis.database.migration_plan import MigrationError
-from chassis.database.upgrade import LockPatience
+from chassis.database.upgrade import LockRetryPolicy
 from tests.integration.chassis.upgrade.release import Release
 from tests.support.releases import write_revision
 from tests.support.waiting import until, wait_until
@@ -41,7 +41,7 @@ def test_lock_that_is_never_free_ends_the_migration(old: Release, new: Release):
     with old.connect() as reader:
         reader.execute("SELECT count(*) FROM notes.notes")
         with pytest.raises(MigrationError, match="revision 0002: no lock in 2 attempts"):
-            new.migrate(patience=LockPatience(timeout_seconds=0.05, pause_seconds=0.01, max_attempts=2))
+            new.migrate(lock_retries=LockRetryPolicy(timeout_seconds=0.05, pause_seconds=0.01, max_attempts=2))
     assert new.heads() == ["0001"]
 
 

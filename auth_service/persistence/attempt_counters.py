@@ -1,4 +1,4 @@
-"""Counters of password attempts, in login_attempts: the generic cell rate algorithm (GCRA).
+"""Counters of attempts, in login_attempts: the generic cell rate algorithm (GCRA).
 
 A row stores the theoretical arrival time of its key: the time at which the counter has refilled. Each statement counts
 and decides under the row's lock and by the database's clock. A hundred concurrent attempts at any number of processes
@@ -53,8 +53,8 @@ _CLEAR = Statement(delete(login_attempts).where(login_attempts.c.key == bindpara
 _DELETE_EXPIRED = delete_batch(login_attempts, login_attempts.c.theoretical_arrival_at < bindparam("before"))
 
 
-class SqlLoginAttempts:
-    """Counters of password attempts on one connection."""
+class SqlAttemptCounters:
+    """Counters of attempts on one connection."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
