@@ -125,10 +125,16 @@ class ServerStreamEndpoint:
 
 
 def resume_after_last_event(request: Any, http_request: HttpRequest) -> None:
-    """Set the cursor of the request, if it has one, to Last-Event-ID: the last event that the client received."""
+    """Set the cursor of the request, if it has one, to Last-Event-ID: the last event that the client received.
+
+    Raises HttpError.
+    """
     last_event_id = http_request.header(b"last-event-id")
-    if last_event_id and has_string_field(request.DESCRIPTOR, "cursor") and last_event_id.isascii():
-        request.cursor = last_event_id.decode()
+    if not last_event_id or not has_string_field(request.DESCRIPTOR, "cursor"):
+        return
+    if not last_event_id.isascii():
+        raise http_errors.malformed_header("last-event-id")
+    request.cursor = last_event_id.decode()
 
 
 def _message_from(reading: asyncio.Future[Any], bind: RequestBinder) -> Any:

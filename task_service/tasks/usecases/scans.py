@@ -24,7 +24,13 @@ class ScanLimits:
     stats_step_rows: int = 20_000
     """Rows that one step of counts by status reads. Counts need all rows, and each step costs a round trip."""
     max_seconds: float = 0.015
-    """Time after which a page or a total begins no further step."""
+    """Time after which a page begins no further step, and a total that has read enough rows."""
+    min_counted_rows: int = 10_000
+    max_total_seconds: float = 0.25
+    """Rows that a total reads even on a slow database, and the time that it may take for them.
+
+    A client can continue a short page, but not a total.
+    """
     max_stats_seconds: float = 10.0
     """Time after which counts by status are refused; less than callers usually wait."""
     max_sorted: int = 10_000

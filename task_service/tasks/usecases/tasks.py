@@ -153,8 +153,8 @@ class ListTasks:
         return TaskList(page, await self._total(query, today) if with_total else None)
 
     async def _total(self, query: TaskQuery, today: date) -> Total:
-        limits, total, after = self.limits, 0, b""
-        deadline = monotonic() + limits.max_seconds
+        limits, total, rows, after = self.limits, 0, 0, b""
+        started = monotonic()
         for max_rows in limits.step_sizes(query):
             # One more than the maximum shows that there are more.
             limit = limits.max_counted + 1 - total
@@ -163,9 +163,12 @@ class ListTasks:
                     query, after, today, limit=limit, max_rows=max_rows
                 )
             total += found
+            rows += max_rows
             if total > limits.max_counted:
                 return Total(limits.max_counted, is_at_least=True)
-            if not after or monotonic() >= deadline:
+            has_enough = rows >= limits.min_counted_rows
+            max_seconds = limits.max_seconds if has_enough else limits.max_total_seconds
+            if not after or monotonic() >= started + max_seconds:
                 break
         return Total(total, is_at_least=bool(after))
 

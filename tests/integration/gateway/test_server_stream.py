@@ -152,3 +152,9 @@ async def test_last_event_id_sets_the_cursor(rest, services):
     services.handlers["WatchEvents"] = stream
     response = await rest.get("/api/v1/events:watch?cursor=c", headers={"last-event-id": "d"})
     assert response.text.startswith("id: d+1\ndata: {")
+
+
+async def test_malformed_last_event_id_is_refused(rest):
+    """A stream that ignored it would start elsewhere, and the client would miss events without a word."""
+    response = await rest.get("/api/v1/events:watch", headers={"last-event-id": b"caf\xe9"})
+    assert (response.status_code, response.json()["error"]["details"][0]["reason"]) == (400, "MALFORMED_HEADER")

@@ -22,11 +22,12 @@ TOO_EXPENSIVE = (
 
 @pytest.fixture
 def tasks_settings(monkeypatch):
-    """Replace the limits of the service by small ones. A page never takes a second step."""
+    """Replace the limits of the service by small ones. A page or a total never takes a second step."""
     limits = ScanLimits(
         step_rows=MAX_ROWS,
         search_step_rows=MAX_ROWS // 2,
         max_seconds=0,
+        min_counted_rows=0,
         max_sorted=MAX_SORTED,
         max_counted=MAX_COUNTED,
     )
@@ -136,6 +137,19 @@ async def test_total_tells_whether_it_is_complete(system, sonu, many_tasks, fiel
     async with rest_client(system, sonu) as rest:
         page = (await rest.get("/tasks", params={"include_total": "true", "page_size": "1", **fields})).json()
     assert (page["total_size"], page["total_is_at_least"]) == (total, is_at_least)
+
+
+@pytest.mark.parametrize(
+    ("max_total_seconds", "expected"), [(60, (45, False)), (0, (4, True))], ids=["slow database", "out of time"]
+)
+async def test_total_does_not_depend_on_the_load(system, sonu, many_tasks, monkeypatch, max_total_seconds, expected):
+    """A total reads a number of rows even if they take longer than a page may, up to a time of its own."""
+    limits = ScanLimits(first_step_rows=4, max_seconds=0, min_counted_rows=46, max_total_seconds=max_total_seconds)
+    monkeypatch.setattr(task_service.bootstrap, "SCAN_LIMITS", limits)
+    async with system.new_tasks_replica() as tasks:
+        request = task_service_pb2.ListTasksRequest(include_total=True)
+        response = await tasks.ListTasks(request, metadata=sonu.metadata)
+    assert (response.total_size, response.total_is_at_least) == expected
 
 
 async def test_total_ends_at_a_number_of_matches(system, sonu, many_tasks, monkeypatch):
