@@ -14,18 +14,8 @@ MAX_STEPS = 100
 """More steps of the event loop than a unit of work takes here."""
 
 
-class EmptyUnitOfWork(SqlUnitOfWork):
-    def bind(self, connection) -> None:
-        """Bind no repositories."""
-
-
-class EmptyReadSession(SqlReadSession):
-    def bind(self, connection) -> None:
-        """Bind no repositories."""
-
-
 async def run_unit(pool: Pool, *, fails: bool) -> None:
-    async with EmptyUnitOfWork(pool) as unit:
+    async with SqlUnitOfWork(pool) as unit:
         await unit.connection.execute("SELECT 1")
         if fails:
             raise LookupError
@@ -101,7 +91,7 @@ async def test_temporary_refusals_of_the_database_are_unavailable(postgres, stat
     """SQLSTATEs that mean "not now" are Unavailable in a read session and in a transaction."""
     raise_error = f"DO $$ BEGIN RAISE EXCEPTION 'refused' USING ERRCODE = '{state}'; END $$"
     async with open_pool(postgres, name="test", size=1) as pool:
-        for session in (EmptyReadSession(pool), EmptyUnitOfWork(pool)):
+        for session in (SqlReadSession(pool), SqlUnitOfWork(pool)):
             with pytest.raises(Unavailable):
                 async with session:
                     await session.connection.execute(raise_error)
