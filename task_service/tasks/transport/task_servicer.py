@@ -1,7 +1,6 @@
 """gRPC servicer of TaskService."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 from google.api import httpbody_pb2
 from taskmanager.tasks.v1 import task_pb2, task_service_pb2, task_service_pb2_grpc
@@ -9,7 +8,7 @@ from taskmanager.tasks.v1 import task_pb2, task_service_pb2, task_service_pb2_gr
 from chassis.kernel.cooperation import iterate_cooperatively
 from chassis.kernel.ids import parse_id
 from chassis.kernel.pagination import PageRequest
-from chassis.limits.active_limit import ActiveLimiter
+from chassis.limits.active_limit import ActiveCall, ActiveLimiter
 from chassis.rpc.interceptor import Context
 from chassis.rpc.request_context import current_caller
 from task_service.csv_dialect.delimiter import DEFAULT_DELIMITER, parse_delimiter
@@ -104,7 +103,7 @@ class TaskServicer(task_service_pb2_grpc.TaskServiceServicer):
     async def BatchCreateTasks(
         self, request: task_service_pb2.BatchCreateTasksRequest, context: Context
     ) -> task_service_pb2.BatchCreateTasksResponse:
-        async with self._batch_turn():
+        with await self._batch_turn():
             drafts = convert_all(request.requests, lambda item: draft_from_proto(item.task))
             tasks = await self._use_cases.batch_create_tasks(
                 current_caller(), drafts, idempotency_key_from_proto(request)
@@ -116,7 +115,7 @@ class TaskServicer(task_service_pb2_grpc.TaskServiceServicer):
     async def BatchUpdateTasks(
         self, request: task_service_pb2.BatchUpdateTasksRequest, context: Context
     ) -> task_service_pb2.BatchUpdateTasksResponse:
-        async with self._batch_turn():
+        with await self._batch_turn():
             updates = convert_all(request.requests, update_from_proto)
             tasks = await self._use_cases.batch_update_tasks(
                 current_caller(), updates, idempotency_key_from_proto(request)
@@ -128,7 +127,7 @@ class TaskServicer(task_service_pb2_grpc.TaskServiceServicer):
     async def BatchDeleteTasks(
         self, request: task_service_pb2.BatchDeleteTasksRequest, context: Context
     ) -> task_service_pb2.BatchDeleteTasksResponse:
-        async with self._batch_turn():
+        with await self._batch_turn():
             deletions = convert_all(request.requests, deletion_from_proto)
             tasks = await self._use_cases.batch_delete_tasks(
                 current_caller(), deletions, idempotency_key_from_proto(request)
@@ -140,7 +139,7 @@ class TaskServicer(task_service_pb2_grpc.TaskServiceServicer):
     async def BatchUpsertTasks(
         self, request: task_service_pb2.BatchUpsertTasksRequest, context: Context
     ) -> task_service_pb2.BatchUpsertTasksResponse:
-        async with self._batch_turn():
+        with await self._batch_turn():
             drafts = upserts_from_proto(request.requests)
             results = await self._use_cases.batch_upsert_tasks(
                 current_caller(), drafts, idempotency_key_from_proto(request)
@@ -149,11 +148,6 @@ class TaskServicer(task_service_pb2_grpc.TaskServiceServicer):
                 results=[upsert_result_to_proto(result) async for result in iterate_cooperatively(results)]
             )
 
-    @asynccontextmanager
-    async def _batch_turn(self) -> AsyncIterator[None]:
+    async def _batch_turn(self) -> ActiveCall:
         """Let a caller's batches run one after the other: each step of one holds up the calls of others for longer."""
-        batch = await self._batches.start(current_caller().id)
-        try:
-            yield
-        finally:
-            self._batches.end(batch)
+        return await self._batches.start(current_caller().id)
