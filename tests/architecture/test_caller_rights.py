@@ -15,7 +15,6 @@ from auth_service.transport.service_account_servicer import ServiceAccountServic
 from auth_service.transport.token_servicer import TokenServicer
 from auth_service.transport.user_servicer import UserServicer
 from auth_service.usecases.caller_rights import lock_active_admin, lock_active_caller
-from auth_service.usecases.use_cases import UseCases
 from chassis.rpc.access import access_of
 
 SERVICERS = {
@@ -38,10 +37,10 @@ def parse(code: object) -> ast.Module:
     return ast.parse(textwrap.dedent(inspect.getsource(code)))  # type: ignore[arg-type]
 
 
-def use_cases_of(handler: object) -> Iterator[type]:
+def use_cases_of(servicer: type, handler: str) -> Iterator[type]:
     """Yield the classes of the use cases that a handler calls, as `self._use_cases.name`."""
-    hints = get_type_hints(UseCases)
-    for node in ast.walk(parse(handler)):
+    hints = get_type_hints(inspect.signature(servicer, eval_str=True).parameters["use_cases"].annotation)
+    for node in ast.walk(parse(getattr(servicer, handler))):
         if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "self._use_cases":
             yield hints[node.attr]
 
@@ -64,7 +63,7 @@ def first_call(block: ast.AsyncWith) -> str:
 
 @pytest.mark.parametrize(("method", "servicer"), METHODS, ids=[method.name for method, _ in METHODS])
 def test_changes_check_the_rights_of_their_caller(method: MethodDescriptor, servicer: type):
-    use_cases = list(use_cases_of(getattr(servicer, method.name)))
+    use_cases = list(use_cases_of(servicer, method.name))
     assert use_cases, "the handler calls no use case"
     access = access_of(method)
     assert access is not None
