@@ -65,7 +65,7 @@ class GatewaySettings(ServiceSettings):
     """Maximum number of requests that wait for it. Further ones are shed."""
     queue_timeout_seconds: PositiveFloat = 0.05
     """Maximum time for which a request waits for it, so that a refusal comes within 0.1 s."""
-    max_active_requests_per_caller: PositiveInt = 8
+    max_active_requests_per_caller: PositiveInt = 4
     """Maximum number of requests of one caller on which services work at the same time. Further ones wait in order."""
     max_concurrent_streams: PositiveInt = 400
     """Maximum number of watches, downloads and uploads."""

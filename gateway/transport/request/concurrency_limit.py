@@ -35,8 +35,9 @@ class ConcurrencyLimit:
     """Limit of concurrent requests with a short queue. One caller may have half. Callers that wait take turns.
 
     Only a few requests of a caller are active. Its others wait for them and hold no slot. With fifty connections a
-    caller gets no more done than with eight, but a request of another caller would wait for each of the fifty. Requests
-    that wait so do not count against a caller with few requests. Otherwise two callers could shut out all others.
+    caller gets hardly more done than with four, but a request of another caller would wait for each of the fifty.
+    Requests that wait so do not count against a caller with few requests. Otherwise two callers could shut out all
+    others.
 
     A request holds its slot while services work on it: from the end of its body to the response of the service. Slow
     clients therefore hold none, and a client that disconnects frees its slot when the work for it has ended.
