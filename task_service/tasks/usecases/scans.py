@@ -25,7 +25,7 @@ class ScanLimits:
     """Rows that one step of counts by status reads. Counts need all rows, and each step costs a round trip."""
     max_seconds: float = 0.015
     """Time after which a page begins no further step, and a total that has read enough rows."""
-    min_counted_rows: int = 10_000
+    min_counted_rows: int = 7_500
     max_total_seconds: float = 0.25
     """Rows that a total reads even on a slow database, and the time that it may take for them.
 
