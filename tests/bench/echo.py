@@ -37,7 +37,7 @@ async def serve(address: str, page: task_service_pb2.ListTasksResponse) -> None:
         )
         for method in service.methods
     }
-    server.add_registered_method_handlers(service.full_name, handlers)
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service.full_name, handlers),))
     server.add_insecure_port(address)
     await server.start()
     await server.wait_for_termination()
