@@ -89,8 +89,9 @@ async def test_server_waits_for_the_next_call_in_one_task():
     """The server does not wait for each method in a task of its own: every call would pay for all methods."""
     before = asyncio.all_tasks()
     async with running_server(build(never)):
-        names = {task.get_coro().__qualname__ for task in asyncio.all_tasks() - before}
-    assert names == {"AioServer._server_main_loop", "AioServer._request_call"}
+        # pytest has other tasks, whose coroutines can be without a name.
+        names = [getattr(task.get_coro(), "__qualname__", "") for task in asyncio.all_tasks() - before]
+    assert [name for name in names if name.startswith("AioServer._request")] == ["AioServer._request_call"]
 
 
 async def test_method_without_access_option_is_refused():
