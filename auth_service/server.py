@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
-from functools import partial
 
 from auth_service.background_tasks import become_ready, clean_up, trust_state_fetcher
 from auth_service.bootstrap import create_use_cases
@@ -25,11 +24,10 @@ from chassis.probes.dependency import Dependency, require_dependency, run_checks
 from chassis.probes.http_server import serve_probes
 from chassis.probes.process_status import ProcessStatus
 from chassis.rpc.access import public_methods
-from chassis.rpc.server import GrpcServer, Registration
+from chassis.rpc.server import Registration
 from chassis.rpc.servers import GrpcServers
 from chassis.rpc.trust import TrustPoller, TrustState
 from chassis.tls.reloader import CertificateReloader
-from chassis.tokens import TokenVerifier
 
 
 @asynccontextmanager
@@ -88,28 +86,20 @@ async def run_server(settings: AuthSettings) -> AsyncIterator[GrpcServers]:
 
 
 def _create_servers(
-    settings: AuthSettings, registrations: Sequence[Registration], state: TrustState, status: ProcessStatus
+    settings: AuthSettings, registrations: Sequence[Registration], trust: TrustState, status: ProcessStatus
 ) -> GrpcServers:
-    has_internal = settings.internal_listen is not None
-    create = partial(
-        GrpcServer,
-        registrations=registrations,
-        verifier=TokenVerifier(trust=state, issuer=settings.token_issuer, audience=settings.token_audience),
-        status=STATUS,
-        with_reflection=settings.reflection,
-        drain_seconds=settings.drain_seconds,
-        request_timeout_seconds=settings.request_timeout_seconds,
-        certificates=CertificateReloader.from_files(settings.tls),
-        capacity=replace(DEFAULT_CAPACITY, max_concurrent_calls=settings.max_concurrent_calls),
-    )
     rate_limit = RateLimitInterceptor(
         limiter=AddressRateLimiter(per_minute=settings.public_calls_per_minute, storage_url="memory://"),
         methods=public_methods(registration.descriptor for registration in registrations),
-        trusted=() if has_internal else settings.trusted_peers,
+        trusted=() if settings.internal_listen else settings.trusted_peers,
     )
-    return GrpcServers(
-        public=create(listen=settings.listen, interceptors=[rate_limit], with_internal_rpcs=not has_internal),
-        internal=create(listen=settings.internal_listen) if settings.internal_listen else None,
-        status=status,
-        drain_delay_seconds=settings.drain_delay_seconds,
+    return GrpcServers.from_settings(
+        settings,
+        registrations=registrations,
+        statuses=STATUS,
+        trust=trust,
+        certificates=CertificateReloader.from_files(settings.tls),
+        capacity=replace(DEFAULT_CAPACITY, max_concurrent_calls=settings.max_concurrent_calls),
+        process_status=status,
+        public_interceptors=[rate_limit],
     )

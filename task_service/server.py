@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from functools import partial
 
 from chassis.database.revisions import RevisionHistory
 from chassis.database.schema_check import SchemaCheck
@@ -13,13 +12,11 @@ from chassis.limits.load_shed import Capacity
 from chassis.probes.dependency import Check, Dependency, require_dependency, run_checks
 from chassis.probes.http_server import serve_probes
 from chassis.probes.process_status import ProcessStatus
-from chassis.rpc.server import GrpcServer
 from chassis.rpc.servers import GrpcServers
 from chassis.rpc.trust import TrustPoller, TrustState
 from chassis.tls.reloader import CertificateReloader
-from chassis.tokens import TokenVerifier
 from task_service.background_tasks import background_loops, become_ready
-from task_service.bootstrap import UseCases, create_use_cases
+from task_service.bootstrap import create_use_cases
 from task_service.imports.bootstrap import WakeEvents
 from task_service.persistence.schema import MIGRATIONS
 from task_service.registrations import STATUS, create_registrations
@@ -46,7 +43,19 @@ async def run_server(settings: TasksSettings) -> AsyncIterator[GrpcServers]:
         switches = Switches(tuple(SWITCHES), status)
         wake = WakeEvents(queued=asyncio.Event(), undo_requested=asyncio.Event())
         use_cases = create_use_cases(settings, resources, switches=switches, wake=wake, draining=draining)
-        server = _create_servers(settings, use_cases, trust=trust, certificates=certificates, status=status)
+        server = GrpcServers.from_settings(
+            settings,
+            registrations=create_registrations(settings, use_cases),
+            statuses=STATUS,
+            trust=trust,
+            certificates=certificates,
+            capacity=Capacity(
+                max_concurrent_calls=settings.max_concurrent_calls,
+                max_concurrent_streams=settings.max_concurrent_streams,
+                max_streams_per_caller=settings.max_streams_per_caller,
+            ),
+            process_status=status,
+        )
         await server.start()
         checks: dict[Dependency, Check] = {
             database: schema_check,
@@ -77,34 +86,3 @@ async def run_server(settings: TasksSettings) -> AsyncIterator[GrpcServers]:
         stack.push_async_callback(server.stop)
         stack.callback(draining.set)
         yield server
-
-
-def _create_servers(
-    settings: TasksSettings,
-    use_cases: UseCases,
-    *,
-    trust: TrustState,
-    certificates: CertificateReloader | None,
-    status: ProcessStatus,
-) -> GrpcServers:
-    create = partial(
-        GrpcServer,
-        registrations=create_registrations(settings, use_cases),
-        verifier=TokenVerifier(trust=trust, issuer=settings.token_issuer, audience=settings.token_audience),
-        status=STATUS,
-        with_reflection=settings.reflection,
-        drain_seconds=settings.drain_seconds,
-        request_timeout_seconds=settings.request_timeout_seconds,
-        certificates=certificates,
-        capacity=Capacity(
-            max_concurrent_calls=settings.max_concurrent_calls,
-            max_concurrent_streams=settings.max_concurrent_streams,
-            max_streams_per_caller=settings.max_streams_per_caller,
-        ),
-    )
-    return GrpcServers(
-        public=create(listen=settings.listen, with_internal_rpcs=settings.internal_listen is None),
-        internal=create(listen=settings.internal_listen) if settings.internal_listen else None,
-        status=status,
-        drain_delay_seconds=settings.drain_delay_seconds,
-    )
