@@ -7,9 +7,14 @@ import psycopg
 import structlog
 from taskmanager.trust.v1 import trust_service_pb2
 
+from auth_service.settings import AuthSettings
 from auth_service.transport.translate import trust_state_to_proto
 from auth_service.usecases.signing_keys import EnsureSigningKey
 from auth_service.usecases.trust import GetTrustState
+from chassis.database.connection_budget import warn_if_pool_does_not_fit
+from chassis.database.pool import Pool
+from chassis.database.schema_check import SchemaCheck
+from chassis.database.switches import Switches
 from chassis.kernel.errors import Unavailable
 from chassis.periodic import run_periodically
 from chassis.rpc.servers import GrpcServers
@@ -22,13 +27,22 @@ log = structlog.get_logger("background_tasks")
 
 
 async def become_ready(
-    wait_for_database: Callable[[], Awaitable[None]],
+    settings: AuthSettings,
+    pool: Pool,
+    server: GrpcServers,
+    *,
+    database: Awaitable[None],
+    schema_check: SchemaCheck,
+    switches: Switches,
     ensure_signing_key: EnsureSigningKey,
     poller: TrustPoller,
-    server: GrpcServers,
 ) -> None:
     """Wait for a migrated database and a signing key, accept calls, and refresh the trust state from then on."""
-    await wait_for_database()
+    await database
+    await schema_check.wait_until_migrated()
+    await switches.known.wait()
+    if settings.database_prepared_statements:  # a pooler has its own limits
+        await warn_if_pool_does_not_fit(settings.database_url.get_secret_value(), pool)
     while not poller.first_response.is_set():
         try:
             await ensure_signing_key()

@@ -3,17 +3,15 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
-from functools import partial
 
 from auth_service.background_tasks import become_ready, clean_up, trust_state_fetcher
-from auth_service.bootstrap import connect_use_cases, open_service_pool
+from auth_service.bootstrap import create_use_cases
 from auth_service.persistence.schema import MIGRATIONS
+from auth_service.registrations import create_registrations
+from auth_service.resources import open_resources
 from auth_service.settings import AuthSettings
 from auth_service.switches import SWITCHES
-from auth_service.transport.registrations import create_registrations
 from auth_service.transport.status import STATUS
-from chassis.database.connection_budget import warn_if_pool_does_not_fit
-from chassis.database.pool import Pool
 from chassis.database.revisions import RevisionHistory
 from chassis.database.schema_check import SchemaCheck
 from chassis.database.switches import POLL_INTERVAL_SECONDS, PollSwitches, Switches, WritableConnections
@@ -26,11 +24,10 @@ from chassis.probes.dependency import Dependency, require_dependency, run_checks
 from chassis.probes.http_server import serve_probes
 from chassis.probes.process_status import ProcessStatus
 from chassis.rpc.access import public_methods
-from chassis.rpc.server import GrpcServer, Registration
+from chassis.rpc.server import Registration
 from chassis.rpc.servers import GrpcServers
 from chassis.rpc.trust import TrustPoller, TrustState
 from chassis.tls.reloader import CertificateReloader
-from chassis.tokens import TokenVerifier
 
 
 @asynccontextmanager
@@ -50,9 +47,10 @@ async def run_server(settings: AuthSettings) -> AsyncIterator[GrpcServers]:
     state = TrustState()
     async with AsyncExitStack() as stack:
         stack.enter_context(serve_probes(settings.metrics_listen, status))
-        pool = await stack.enter_async_context(open_service_pool(settings))
-        use_cases = await stack.enter_async_context(
-            connect_use_cases(settings, reads=pool, writes=WritableConnections(pool, switches))
+        resources = await stack.enter_async_context(open_resources(settings))
+        pool = resources.pool
+        use_cases = create_use_cases(
+            settings, reads=pool, writes=WritableConnections(pool, switches), hasher=resources.hasher
         )
         poller = TrustPoller(state=state, fetch=trust_state_fetcher(use_cases.get_trust_state))
         server = _create_servers(settings, create_registrations(use_cases), state, status)
@@ -65,10 +63,19 @@ async def run_server(settings: AuthSettings) -> AsyncIterator[GrpcServers]:
                     PollSwitches(pool, settings.database_schema, switches), interval=POLL_INTERVAL_SECONDS
                 ),
                 become_ready(
-                    partial(_wait_for_database, settings, pool, database, schema_check, switches),
-                    use_cases.operators.ensure_signing_key,
-                    poller,
+                    settings,
+                    pool,
                     server,
+                    database=require_dependency(
+                        database,
+                        schema_check,
+                        variable="AUTH_DATABASE_URL",
+                        timeout_seconds=settings.start_timeout_seconds,
+                    ),
+                    schema_check=schema_check,
+                    switches=switches,
+                    ensure_signing_key=use_cases.operators.ensure_signing_key,
+                    poller=poller,
                 ),
                 clean_up(server.is_ready, use_cases.operators.delete_expired_records),
                 clean_up(server.is_ready, use_cases.operators.delete_expired_events),
@@ -78,40 +85,21 @@ async def run_server(settings: AuthSettings) -> AsyncIterator[GrpcServers]:
         yield server
 
 
-async def _wait_for_database(
-    settings: AuthSettings, pool: Pool, database: Dependency, check: SchemaCheck, switches: Switches
-) -> None:
-    timeout = settings.start_timeout_seconds
-    await require_dependency(database, check, variable="AUTH_DATABASE_URL", timeout_seconds=timeout)
-    await check.wait_until_migrated()
-    await switches.known.wait()
-    if settings.database_prepared_statements:  # a pooler has its own limits
-        await warn_if_pool_does_not_fit(settings.database_url.get_secret_value(), pool)
-
-
 def _create_servers(
-    settings: AuthSettings, registrations: Sequence[Registration], state: TrustState, status: ProcessStatus
+    settings: AuthSettings, registrations: Sequence[Registration], trust: TrustState, status: ProcessStatus
 ) -> GrpcServers:
-    has_internal = settings.internal_listen is not None
-    create = partial(
-        GrpcServer,
-        registrations=registrations,
-        verifier=TokenVerifier(trust=state, issuer=settings.token_issuer, audience=settings.token_audience),
-        status=STATUS,
-        with_reflection=settings.reflection,
-        drain_seconds=settings.drain_seconds,
-        request_timeout_seconds=settings.request_timeout_seconds,
-        certificates=CertificateReloader.from_files(settings.tls),
-        capacity=replace(DEFAULT_CAPACITY, max_concurrent_calls=settings.max_concurrent_calls),
-    )
     rate_limit = RateLimitInterceptor(
         limiter=AddressRateLimiter(per_minute=settings.public_calls_per_minute, storage_url="memory://"),
         methods=public_methods(registration.descriptor for registration in registrations),
-        trusted=() if has_internal else settings.trusted_peers,
+        trusted=() if settings.internal_listen else settings.trusted_peers,
     )
-    return GrpcServers(
-        public=create(listen=settings.listen, interceptors=[rate_limit], with_internal_rpcs=not has_internal),
-        internal=create(listen=settings.internal_listen) if settings.internal_listen else None,
-        status=status,
-        drain_delay_seconds=settings.drain_delay_seconds,
+    return GrpcServers.from_settings(
+        settings,
+        registrations=registrations,
+        statuses=STATUS,
+        trust=trust,
+        certificates=CertificateReloader.from_files(settings.tls),
+        capacity=replace(DEFAULT_CAPACITY, max_concurrent_calls=settings.max_concurrent_calls),
+        process_status=status,
+        public_interceptors=[rate_limit],
     )

@@ -17,9 +17,7 @@ from auth_service.domain.security_events import MIN_RETENTION
 from auth_service.domain.sessions import SessionPolicy
 from auth_service.domain.unicode_text import nfkc_casefold
 from chassis.database.settings import DatabaseSettings, SchemaName
-from chassis.limits.load_shed import DEFAULT_CAPACITY
-from chassis.limits.pending_requests import REQUEST_TIMEOUT_SECONDS
-from chassis.service_settings import ServiceSettings
+from chassis.rpc.settings import GrpcServiceSettings
 from chassis.settings import Listen, ListenAddress, Networks
 from chassis.tokens import MAX_LIFETIME_SECONDS
 
@@ -66,31 +64,19 @@ COMMAND_VARIABLES = frozenset(
 """Variables of the commands."""
 
 
-class AuthSettings(DatabaseSettings, ServiceSettings):
+class AuthSettings(DatabaseSettings, GrpcServiceSettings):
     """Settings of auth_service. Only the database and the encryption key have no default."""
 
     model_config = SettingsConfigDict(env_prefix="AUTH_")
     other_variables = COMMAND_VARIABLES
 
     listen: ListenAddress = Listen("127.0.0.1", 50051)
-    internal_listen: ListenAddress | None = None
-    """Address for gateways, workers and other services. With it, `listen` has no internal rpcs and no trusted peers."""
-    reflection: bool = False
-    max_concurrent_calls: PositiveInt = DEFAULT_CAPACITY.max_concurrent_calls
-    """Maximum number of concurrent calls. Further calls are rejected at once with RESOURCE_EXHAUSTED."""
-    request_timeout_seconds: PositiveFloat = REQUEST_TIMEOUT_SECONDS
-    """Time in which the message of a unary call must be complete, from its headers on."""
-
     database_schema: SchemaName = DEFAULT_SCHEMA
     database_pool_size: PositiveInt = 10
-    start_timeout_seconds: PositiveFloat = 30
-    """Time in which the database must respond once."""
 
     key_encryption_key: Annotated[SecretStr, AfterValidator(_check_encryption_key)]
     """Key that encrypts the signing keys in the database. It is not stored there itself."""
 
-    token_issuer: str = Field(default="taskmanager", min_length=1)
-    token_audience: str = Field(default="taskmanager", min_length=1)
     access_token_seconds: int = Field(default=900, ge=1, le=MAX_LIFETIME_SECONDS)
     """Lifetime of an access token. Verifiers reject every token with a longer lifetime than MAX_LIFETIME_SECONDS."""
     key_published_seconds: PositiveInt = 60
@@ -106,7 +92,7 @@ class AuthSettings(DatabaseSettings, ServiceSettings):
     public_calls_per_minute: PositiveInt = 600
     """Limit on the calls without a token from one client address."""
     trusted_peers: Networks = ()
-    """Networks without this limit: gateways limit their own clients."""
+    """Networks without this limit: gateways limit their own clients. With `internal_listen` there are none."""
 
     session_seconds: PositiveInt = 30 * 24 * 3600
     """Maximum lifetime of a session, however often it is refreshed."""

@@ -51,6 +51,9 @@ TASKS_SERVICES = (
     import_service_pb2.DESCRIPTOR.services_by_name["ImportService"],
 )
 
+PATH_SYNONYMS = {"restore": "undelete", "history": "events", "changes": "events", "signup": "register"}
+"""Last words of paths in other APIs, which resemble none of ours. For restore, the most similar word is purge."""
+
 
 def build_router(
     *,

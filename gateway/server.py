@@ -10,8 +10,9 @@ from chassis.probes.dependency import Check, Dependency, check_until_reached, ru
 from chassis.probes.http_server import serve_probes
 from chassis.probes.process_status import ProcessStatus
 from chassis.settings import Listen
-from gateway.bootstrap import build_router, create_upstreams
+from gateway.bootstrap import PATH_SYNONYMS, build_router, create_upstreams
 from gateway.settings import GatewaySettings
+from gateway.transcoding.http.path_suggestions import PathSuggestions
 from gateway.transcoding.http.router import Router
 from gateway.transport.app import build_app
 from gateway.transport.cors.policy import CorsPolicy
@@ -88,9 +89,10 @@ def _serve(
     status: ProcessStatus,
     stopping: asyncio.Event,
 ) -> AbstractAsyncContextManager[Listen]:
+    suggestions = PathSuggestions(router.templates, PATH_SYNONYMS)
     cors = CorsPolicy(settings.cors_origins) if settings.cors_origins else None
     return serve(
-        build_app(router, cors, status, accept_traceparent=settings.accept_traceparent),
+        build_app(router, suggestions, cors, status, accept_traceparent=settings.accept_traceparent),
         listen=settings.listen,
         listen_fd=settings.listen_fd,
         limits=_connection_limits(settings),

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from chassis.database.fair_pool import Connections, FairPool
 from chassis.database.switches import Switches, WritableConnections
-from chassis.limits.fair_limit import FairLimiter
+from chassis.kernel.fair_limit import FairLimiter
 from chassis.rpc.request_context import caller_or_none
 
 RESERVED_CONNECTIONS = 2

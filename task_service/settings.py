@@ -9,8 +9,7 @@ from pydantic_settings import SettingsConfigDict
 from chassis.database.settings import DatabaseSettings, SchemaName
 from chassis.database.url import PostgresUrl
 from chassis.limits.load_shed import DEFAULT_CAPACITY
-from chassis.limits.pending_requests import REQUEST_TIMEOUT_SECONDS
-from chassis.service_settings import ServiceSettings
+from chassis.rpc.settings import GrpcServiceSettings
 from chassis.settings import Listen, ListenAddress, RedisUrl
 from chassis.tls.settings import Target
 
@@ -42,15 +41,13 @@ COMMAND_VARIABLES = frozenset({"TASKS_OWNER_DATABASE_URL", "TASKS_PROVISION_DATA
 """Variables of the commands."""
 
 
-class TasksSettings(DatabaseSettings, ServiceSettings):
+class TasksSettings(DatabaseSettings, GrpcServiceSettings):
     """Settings of the service."""
 
     model_config = SettingsConfigDict(env_prefix="TASKS_")
     other_variables = COMMAND_VARIABLES
 
     listen: ListenAddress = Listen("127.0.0.1", 50052)
-    internal_listen: ListenAddress | None = None
-    """Address for gateways and workers. With it, `listen` has no internal rpcs."""
     database_schema: SchemaName = DEFAULT_SCHEMA
     direct_database_url: PostgresUrl | None = None
     """Postgres URL without a pooler, for LISTEN. Without it and without prepared statements, watches poll."""
@@ -64,17 +61,8 @@ class TasksSettings(DatabaseSettings, ServiceSettings):
     """auth_service, as a gRPC target."""
     auth_credential: SecretStr
     """Credential of this service's account, which has the scopes trust:read and users:read."""
-    start_timeout_seconds: float = Field(default=30, gt=0)
-    """Time in which the database, Redis and the object store must respond once."""
-    token_issuer: str = "taskmanager"  # noqa: S105 - a name
-    token_audience: str = "taskmanager"  # noqa: S105 - a name
-    reflection: bool = False
-    max_concurrent_calls: int = Field(default=DEFAULT_CAPACITY.max_concurrent_calls, ge=1)
-    """Maximum number of concurrent calls. Further calls are rejected at once with RESOURCE_EXHAUSTED."""
     max_concurrent_streams: int = Field(default=DEFAULT_CAPACITY.max_concurrent_streams, ge=1)
     """Maximum number of concurrent watches, downloads and uploads. They are no calls of `max_concurrent_calls`."""
-    request_timeout_seconds: float = Field(default=REQUEST_TIMEOUT_SECONDS, gt=0)
-    """Time in which the message of a unary call must be complete, from its headers on."""
     max_streams_per_caller: int = Field(default=DEFAULT_CAPACITY.max_streams_per_caller, ge=1)
     """Maximum number of concurrent streams of one user or service."""
     lease_seconds: float = Field(default=15, ge=1, le=600)

@@ -9,32 +9,20 @@ from auth_service.persistence.schema import OWNER_ROLE
 from auth_service.settings import COMMAND_VARIABLES, DEFAULT_SCHEMA, AuthSettings
 from auth_service.switches import SWITCHES
 from chassis.database.settings import SchemaName
-from chassis.database.switch_command import run_switch_command
-from chassis.database.url import PostgresUrl
-from chassis.settings import Settings, load_settings
+from chassis.database.switch_command import SwitchSettings, run_switch_command
 
 
-class SwitchSettings(Settings):
+class AuthSwitchSettings(SwitchSettings):
     """Settings from AUTH_* variables."""
 
     model_config = SettingsConfigDict(env_prefix="AUTH_")
     other_variables = AuthSettings.variables() | COMMAND_VARIABLES
 
-    owner_database_url: PostgresUrl
-    """Postgres URL of the schema's owner. No other role can turn switches."""
     database_schema: SchemaName = DEFAULT_SCHEMA
 
 
 def main() -> None:
-    settings = load_settings(SwitchSettings)
-    run_switch_command(
-        settings.owner_database_url.get_secret_value(),
-        variable="AUTH_OWNER_DATABASE_URL",
-        role=OWNER_ROLE,
-        schema=settings.database_schema,
-        service="auth_service",
-        names=SWITCHES,
-    )
+    run_switch_command("auth_service", AuthSwitchSettings, owner_role=OWNER_ROLE, names=SWITCHES)
 
 
 if __name__ == "__main__":

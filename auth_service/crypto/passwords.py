@@ -12,7 +12,7 @@ from argon2.exceptions import VerifyMismatchError
 from prometheus_client import Counter
 
 from auth_service.domain.errors import PasswordChecksBusy
-from chassis.limits.fair_limit import FairLimiter
+from chassis.kernel.fair_limit import FairLimiter
 
 PASSWORD_HASHES = Counter(
     "auth_password_hashes", "Runs of argon2. Each uses all of its memory parameter and about 40 ms of a core"

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from functools import cache
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import bindparam, delete, func, insert, or_, select, update
 
 from auth_service.domain.personal_tokens import PersonalToken, PersonalTokenSecret, TokenScope
+from auth_service.persistence.page_query import PageQuery
 from auth_service.persistence.tables import personal_tokens
 from chassis.database.pool import Connection
 from chassis.database.statement import Statement, delete_batch
@@ -50,14 +50,7 @@ _DELETE_EXPIRED = delete_batch(
     personal_tokens,
     or_(personal_tokens.c.expires_at < bindparam("before"), personal_tokens.c.ended_at < bindparam("before")),
 )
-
-
-@cache
-def _list_page(*, has_cursor: bool) -> Statement:
-    rows = select(*_COLUMNS).where(*_ACTIVE)
-    if has_cursor:
-        rows = rows.where(personal_tokens.c.id < bindparam("after_id"))
-    return Statement(rows.order_by(personal_tokens.c.id.desc()).limit(bindparam("max_rows")))
+_LIST_ACTIVE = PageQuery(select(*_COLUMNS).where(*_ACTIVE), personal_tokens.c.id)
 
 
 class SqlPersonalTokens:
@@ -96,10 +89,7 @@ class SqlPersonalTokens:
         return int(row[0]) if row else 0
 
     async def list_page(self, user_id: UUID, request: PageRequest, *, now: datetime) -> Page[PersonalToken]:
-        cursor = await _list_page(has_cursor=bool(request.after)).run(
-            self._connection, owner_id=user_id, now=now, after_id=request.after_id, max_rows=request.size + 1
-        )
-        return request.page([_token(row) for row in await cursor.fetchall()], lambda token: token.id.bytes)
+        return await _LIST_ACTIVE.fetch(self._connection, request, _token, owner_id=user_id, now=now)
 
     async def update_last_used_at(self, token_id: UUID, *, now: datetime) -> None:
         await _UPDATE_LAST_USED_AT.run(self._connection, token_id=token_id, now=now)

@@ -1,13 +1,13 @@
 """Security events, in security_events."""
 
 from datetime import datetime
-from functools import cache
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
 from sqlalchemy import bindparam, func, insert, select
 
 from auth_service.domain.security_events import SecurityEvent
+from auth_service.persistence.page_query import PageQuery
 from auth_service.persistence.tables import security_events
 from chassis.database.pool import Connection
 from chassis.database.statement import Statement
@@ -26,16 +26,10 @@ _COLUMNS = (
 _ADD = Statement(insert(security_events))
 # This service's database role must not delete events. The function runs as the table's owner and deletes old ones only.
 _DELETE_EXPIRED = Statement(select(func.delete_expired_security_events(bindparam("before"), bindparam("max_events"))))
-
-
-@cache
-def _list_page(*, has_subject: bool, has_cursor: bool) -> Statement:
-    rows = select(*_COLUMNS).order_by(security_events.c.id.desc()).limit(bindparam("max_rows"))
-    if has_subject:
-        rows = rows.where(security_events.c.subject_id == bindparam("subject"))
-    if has_cursor:
-        rows = rows.where(security_events.c.id < bindparam("after_id"))
-    return Statement(rows)
+_LIST = PageQuery(select(*_COLUMNS), security_events.c.id)
+_LIST_OF_SUBJECT = PageQuery(
+    select(*_COLUMNS).where(security_events.c.subject_id == bindparam("subject")), security_events.c.id
+)
 
 
 class SqlSecurityEvents:
@@ -57,14 +51,8 @@ class SqlSecurityEvents:
         )
 
     async def list_page(self, subject_id: UUID | None, request: PageRequest) -> Page[SecurityEvent]:
-        cursor = await _list_page(has_subject=subject_id is not None, has_cursor=bool(request.after)).run(
-            self._connection, subject=subject_id, after_id=request.after_id, max_rows=request.size + 1
-        )
-        events = [
-            SecurityEvent(event_id, occurred_at, kind, actor_id, subject, request_id, details)
-            for event_id, occurred_at, kind, actor_id, subject, request_id, details in await cursor.fetchall()
-        ]
-        return request.page(events, lambda event: event.id.bytes)
+        query = _LIST if subject_id is None else _LIST_OF_SUBJECT
+        return await query.fetch(self._connection, request, lambda row: SecurityEvent(*row), subject=subject_id)
 
     async def delete_expired(self, *, before: datetime, limit: int) -> int:
         cursor = await _DELETE_EXPIRED.run(self._connection, before=before, max_events=limit)

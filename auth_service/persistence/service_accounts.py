@@ -1,7 +1,6 @@
 """Service accounts, in service_accounts."""
 
 from collections.abc import Sequence
-from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -9,6 +8,7 @@ from sqlalchemy import bindparam, insert, select, update
 
 from auth_service.domain.errors import ServiceNameTaken
 from auth_service.domain.service_accounts import Scope, ServiceAccount
+from auth_service.persistence.page_query import PageQuery
 from auth_service.persistence.tables import service_accounts
 from chassis.database.pool import Connection
 from chassis.database.statement import Statement
@@ -36,12 +36,7 @@ _UPDATE = Statement(
     .where(service_accounts.c.id == bindparam("account_id")),
     columns=_MUTABLE_COLUMNS,
 )
-
-
-@cache
-def _list_page(*, has_cursor: bool) -> Statement:
-    rows = _SELECT.where(service_accounts.c.id < bindparam("after_id")) if has_cursor else _SELECT
-    return Statement(rows.order_by(service_accounts.c.id.desc()).limit(bindparam("max_rows")))
+_LIST = PageQuery(_SELECT, service_accounts.c.id)
 
 
 class SqlServiceAccounts:
@@ -71,10 +66,7 @@ class SqlServiceAccounts:
         return _account(row) if row else None
 
     async def list_page(self, request: PageRequest) -> Page[ServiceAccount]:
-        cursor = await _list_page(has_cursor=bool(request.after)).run(
-            self._connection, after_id=request.after_id, max_rows=request.size + 1
-        )
-        return request.page([_account(row) for row in await cursor.fetchall()], lambda account: account.id.bytes)
+        return await _LIST.fetch(self._connection, request, _account)
 
     async def update(self, account: ServiceAccount) -> None:
         values = {f"new_{name}": value for name, value in _mutable_values(account).items()}

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from functools import cache
 from uuid import UUID
 
 from sqlalchemy import bindparam, insert, or_, select, update
@@ -10,6 +9,7 @@ from sqlalchemy import bindparam, insert, or_, select, update
 from auth_service.domain.errors import AccountGone
 from auth_service.domain.one_time_secrets import RefreshToken
 from auth_service.domain.sessions import Session
+from auth_service.persistence.page_query import PageQuery
 from auth_service.persistence.tables import refresh_tokens, sessions
 from chassis.database.pool import Connection
 from chassis.database.statement import Statement, delete_batch
@@ -69,18 +69,14 @@ _SPEND_ALL_TOKENS = Statement(
     .where(refresh_tokens.c.session_id == bindparam("of_session"), refresh_tokens.c.spent_at.is_(None)),
     columns=["spent_at"],
 )
-
-
-@cache
-def _list_page(*, has_cursor: bool) -> Statement:
-    rows = select(*_COLUMNS).where(
+_LIST_ACTIVE = PageQuery(
+    select(*_COLUMNS).where(
         sessions.c.user_id == bindparam("owner_id"),
         sessions.c.ended_at.is_(None),
         sessions.c.expires_at > bindparam("now"),
-    )
-    if has_cursor:
-        rows = rows.where(sessions.c.id < bindparam("after_id"))
-    return Statement(rows.order_by(sessions.c.id.desc()).limit(bindparam("max_rows")))
+    ),
+    sessions.c.id,
+)
 
 
 class SqlSessions:
@@ -107,10 +103,7 @@ class SqlSessions:
         return Session(*row) if row else None
 
     async def list_page(self, user_id: UUID, request: PageRequest, *, now: datetime) -> Page[Session]:
-        cursor = await _list_page(has_cursor=bool(request.after)).run(
-            self._connection, owner_id=user_id, now=now, after_id=request.after_id, max_rows=request.size + 1
-        )
-        return request.page([Session(*row) for row in await cursor.fetchall()], lambda session: session.id.bytes)
+        return await _LIST_ACTIVE.fetch(self._connection, request, lambda row: Session(*row), owner_id=user_id, now=now)
 
     async def update_used_at(self, session_id: UUID, *, now: datetime) -> None:
         await _UPDATE_USED_AT.run(self._connection, session_id=session_id, now=now)

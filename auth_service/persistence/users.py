@@ -4,7 +4,6 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
-from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -24,11 +23,11 @@ from sqlalchemy import (
     true,
     update,
 )
-from sqlalchemy.sql import ColumnElement
 
 from auth_service.domain.accounts import StoredCredentials, User, lookup_key
 from auth_service.domain.errors import EmailTaken, UsernameTaken
 from auth_service.domain.roles import Role
+from auth_service.persistence.page_query import PageQuery
 from auth_service.persistence.tables import users
 from chassis.database.pool import Connection
 from chassis.database.statement import Statement
@@ -120,17 +119,14 @@ _REHASH_PASSWORD = Statement(
     .values(password_hash=bindparam("new_hash"))
     .where(users.c.id == bindparam("user_id"), users.c.password_hash == bindparam("old_hash"))
 )
-
-
-@cache
-def _list_page(*, has_text: bool, has_cursor: bool) -> Statement:
-    conditions: list[ColumnElement[bool]] = [_NOT_DELETED]
-    if has_text:
-        matches = [func.strpos(column, bindparam("text")) > 0 for column in (users.c.username_key, users.c.email_key)]
-        conditions.append(or_(*matches))
-    if has_cursor:
-        conditions.append(users.c.id < bindparam("after_id"))
-    return Statement(select(*_USER_COLUMNS).where(*conditions).order_by(users.c.id.desc()).limit(bindparam("max_rows")))
+_LIST = PageQuery(select(*_USER_COLUMNS).where(_NOT_DELETED), users.c.id)
+_LIST_MATCHING = PageQuery(
+    select(*_USER_COLUMNS).where(
+        _NOT_DELETED,
+        or_(*(func.strpos(column, bindparam("text")) > 0 for column in (users.c.username_key, users.c.email_key))),
+    ),
+    users.c.id,
+)
 
 
 class SqlUsers:
@@ -181,10 +177,8 @@ class SqlUsers:
         key = lookup_key(text)
         if text.strip() and not key:
             return Page([])  # no account can match; an empty key would match every account
-        cursor = await _list_page(has_text=bool(key), has_cursor=bool(request.after)).run(
-            self._connection, text=key, after_id=request.after_id, max_rows=request.size + 1
-        )
-        return request.page([_user(row) for row in await cursor.fetchall()], lambda user: user.id.bytes)
+        query = _LIST_MATCHING if key else _LIST
+        return await query.fetch(self._connection, request, _user, text=key)
 
     async def find_by_prefix(self, text: str, *, limit: int) -> Sequence[User]:
         key = lookup_key(text)

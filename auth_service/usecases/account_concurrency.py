@@ -1,11 +1,12 @@
 """Limit on concurrent password checks of one account."""
 
-import asyncio
-from collections import Counter
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from auth_service.domain.errors import PasswordChecksBusy
+from chassis.kernel.fair_limit import FairLimiter, NoFreeSlot
+from chassis.kernel.holder_counts import HolderCounts
 
 MAX_CALLS_PER_ACCOUNT = 50
 """Maximum number of calls for one account, those that wait included. It is a tenth of a server's capacity for calls."""
@@ -19,29 +20,20 @@ class AccountConcurrencyLimit:
     """
 
     def __init__(self, *, max_concurrent: int, wait_seconds: float) -> None:
-        self._max_concurrent = max_concurrent
+        self._slots = FairLimiter(max_total=sys.maxsize, max_per_key=max_concurrent)
         self._wait_seconds = wait_seconds
-        self._calls: Counter[bytes] = Counter()
-        self._free_slots: dict[bytes, asyncio.Semaphore] = {}
+        self._calls = HolderCounts[bytes]()
 
     @asynccontextmanager
     async def hold(self, account: bytes) -> AsyncIterator[None]:
         """Hold one of the account's slots. Raises PasswordChecksBusy at MAX_CALLS_PER_ACCOUNT or after the wait."""
-        if self._calls[account] >= MAX_CALLS_PER_ACCOUNT:
+        if self._calls.get(account, 0) >= MAX_CALLS_PER_ACCOUNT:
             raise PasswordChecksBusy
-        self._calls[account] += 1
-        free_slots = self._free_slots.setdefault(account, asyncio.Semaphore(self._max_concurrent))
+        self._calls.add(account)
         try:
-            try:
-                async with asyncio.timeout(self._wait_seconds):
-                    await free_slots.acquire()
-            except TimeoutError:
-                raise PasswordChecksBusy from None
-            try:
+            async with self._slots.slot(account, timeout_seconds=self._wait_seconds):
                 yield
-            finally:
-                free_slots.release()
+        except NoFreeSlot:
+            raise PasswordChecksBusy from None
         finally:
-            self._calls[account] -= 1
-            if not self._calls[account]:
-                del self._calls[account], self._free_slots[account]
+            self._calls.remove(account)

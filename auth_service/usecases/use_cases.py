@@ -1,6 +1,6 @@
 """Every use case of the service, by the name under which servicers, commands and background loops call it.
 
-Each servicer gets one object. composition.py builds them.
+Each servicer gets one object. bootstrap.py builds them.
 """
 
 from dataclasses import dataclass

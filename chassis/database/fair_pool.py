@@ -6,7 +6,7 @@ from typing import Protocol
 from prometheus_client import Gauge
 
 from chassis.database.pool import MAX_WAIT_SECONDS, Connection
-from chassis.limits.fair_limit import FairLimiter
+from chassis.kernel.fair_limit import FairLimiter
 from chassis.limits.load_shed import SHED_CALLS, Overloaded
 
 CONNECTION = "connection"

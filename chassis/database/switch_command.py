@@ -9,8 +9,19 @@ from psycopg import sql
 
 from chassis.database.command_errors import exit_on_database_error
 from chassis.database.connection import SOCKET_OPTIONS
+from chassis.database.settings import SchemaName
+from chassis.database.url import PostgresUrl
+from chassis.settings import Settings, load_settings
 
 MAX_REASON_CHARACTERS = 200
+
+
+class SwitchSettings(Settings):
+    """Settings of the command. A service's subclass adds its prefix and the default of the schema."""
+
+    owner_database_url: PostgresUrl
+    """Postgres URL of the role that owns the schema. No other role can turn switches."""
+    database_schema: SchemaName
 
 
 def parse_switch_arguments(service: str, names: Mapping[str, str]) -> argparse.Namespace:
@@ -41,12 +52,14 @@ def _reason(text: str) -> str:
 
 
 def run_switch_command(
-    owner_url: str, *, variable: str, role: str, schema: str, service: str, names: Mapping[str, str]
+    service: str, settings_class: type[SwitchSettings], *, owner_role: str, names: Mapping[str, str]
 ) -> None:
-    """Handle the command line. `owner_url` is of the role that owns the schema, from the setting `variable`."""
+    """Run the command. `names` are the switches of the service, with their effects."""
     arguments = parse_switch_arguments(service, names)
-    with exit_on_database_error(variable, role=role):
-        lines = _turn(owner_url, schema, names, arguments)
+    settings = load_settings(settings_class)
+    variable = f"{settings.model_config.get('env_prefix', '')}OWNER_DATABASE_URL"
+    with exit_on_database_error(variable, role=owner_role):
+        lines = _turn(settings.owner_database_url.get_secret_value(), settings.database_schema, names, arguments)
     sys.stdout.write("\n".join(lines) + "\n")
 
 

@@ -3,8 +3,8 @@
 import sys
 from collections.abc import Hashable
 
+from chassis.kernel.fair_limit import FairLimiter
 from chassis.limits.expiry_queue import ExpiryQueue
-from chassis.limits.fair_limit import FairLimiter
 
 
 class ActiveLimiter:

@@ -1,6 +1,5 @@
 """Limit of open streams for each caller, so that one caller can't use up the capacity of a process."""
 
-from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -9,6 +8,7 @@ from uuid import UUID
 from google.protobuf.descriptor import ServiceDescriptor
 
 from chassis.kernel.errors import DomainError
+from chassis.kernel.holder_counts import HolderCounts
 from chassis.limits.load_shed import SHED_CALLS, is_streaming
 from chassis.rpc.access import Access
 from chassis.rpc.interceptor import Context, ContextInterceptor
@@ -36,7 +36,7 @@ class StreamLimitInterceptor(ContextInterceptor):
         self, *, max_streams: int, services: Iterable[ServiceDescriptor], policy: Mapping[str, Access]
     ) -> None:
         self._max_streams = max_streams
-        self._open: Counter[UUID] = Counter()
+        self._open = HolderCounts[UUID]()
         self._limited = {
             path
             for path, method in methods_of(services)
@@ -52,13 +52,11 @@ class StreamLimitInterceptor(ContextInterceptor):
     @asynccontextmanager
     async def call_context(self, context: Context, method: str) -> AsyncIterator[None]:  # noqa: ARG002 - one count for all methods
         caller = current_caller().id
-        if self._open[caller] >= self._max_streams:
+        if self._open.get(caller, 0) >= self._max_streams:
             SHED_CALLS.labels(CALLER).inc()
             raise TooManyStreams(limit=self._max_streams)
-        self._open[caller] += 1
+        self._open.add(caller)
         try:
             yield
         finally:
-            self._open[caller] -= 1
-            if not self._open[caller]:
-                del self._open[caller]
+            self._open.remove(caller)

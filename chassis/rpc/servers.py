@@ -1,10 +1,19 @@
 """The gRPC servers of a process: one for everybody, and optionally one for the callers inside the system."""
 
 import asyncio
+from collections.abc import Sequence
+from functools import partial
 from typing import Self
 
+from chassis.limits.load_shed import Capacity
 from chassis.probes.process_status import ProcessStatus
-from chassis.rpc.server import GrpcServer
+from chassis.rpc.errors import StatusTable
+from chassis.rpc.interceptor import ContextInterceptor
+from chassis.rpc.server import GrpcServer, Registration
+from chassis.rpc.settings import GrpcServiceSettings
+from chassis.rpc.trust import TrustState
+from chassis.tls.reloader import CertificateReloader
+from chassis.tokens import TokenVerifier
 
 
 class GrpcServers:
@@ -26,6 +35,41 @@ class GrpcServers:
         self._internal = internal
         self._status = status
         self._drain_delay_seconds = drain_delay_seconds
+
+    @classmethod
+    def from_settings(
+        cls,
+        settings: GrpcServiceSettings,
+        *,
+        registrations: Sequence[Registration],
+        statuses: StatusTable,
+        trust: TrustState,
+        certificates: CertificateReloader | None,
+        capacity: Capacity,
+        process_status: ProcessStatus,
+        public_interceptors: Sequence[ContextInterceptor] = (),
+    ) -> Self:
+        """Create both servers, or only the public one without `internal_listen`."""
+        create = partial(
+            GrpcServer,
+            registrations=registrations,
+            verifier=TokenVerifier(trust=trust, issuer=settings.token_issuer, audience=settings.token_audience),
+            status=statuses,
+            with_reflection=settings.reflection,
+            drain_seconds=settings.drain_seconds,
+            request_timeout_seconds=settings.request_timeout_seconds,
+            certificates=certificates,
+            capacity=capacity,
+        )
+        has_internal = settings.internal_listen is not None
+        return cls(
+            public=create(
+                listen=settings.listen, interceptors=public_interceptors, with_internal_rpcs=not has_internal
+            ),
+            internal=create(listen=settings.internal_listen) if settings.internal_listen else None,
+            status=process_status,
+            drain_delay_seconds=settings.drain_delay_seconds,
+        )
 
     @property
     def port(self) -> int:

@@ -34,10 +34,15 @@ log = structlog.get_logger("gateway")
 
 
 def build_app(
-    router: Router[Route], cors: CorsPolicy | None, status: ProcessStatus, *, accept_traceparent: bool = False
+    router: Router[Route],
+    suggestions: PathSuggestions,
+    cors: CorsPolicy | None,
+    status: ProcessStatus,
+    *,
+    accept_traceparent: bool = False,
 ) -> AsgiApp:
     """Build the application. Order of the middleware, outermost first: trace, log, drain, CORS, errors, dispatch."""
-    dispatcher = Dispatcher(router)
+    dispatcher = Dispatcher(router, suggestions)
     app: AsgiApp = ErrorResponder(dispatcher)
     if cors is not None:
         app = CorsHeaders(ErrorResponder(Preflights(dispatcher, cors, router)), cors)
@@ -68,9 +73,9 @@ class CloseWhileDraining:
 class Dispatcher:
     """Innermost application: it calls the endpoint of the matched route."""
 
-    def __init__(self, router: Router[Route]) -> None:
+    def __init__(self, router: Router[Route], suggestions: PathSuggestions) -> None:
         self._router = router
-        self._suggestions = PathSuggestions(router.templates)
+        self._suggestions = suggestions
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the response, or raise an error for ErrorResponder."""

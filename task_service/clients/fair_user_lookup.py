@@ -6,7 +6,7 @@ from uuid import UUID
 
 from taskmanager.auth.v1 import user_pb2
 
-from chassis.limits.fair_limit import FairLimiter, NoFreeSlot
+from chassis.kernel.fair_limit import FairLimiter, NoFreeSlot
 from chassis.limits.load_shed import SHED_CALLS, Overloaded
 from task_service.clients.auth import CALL_TIMEOUT_SECONDS
 from task_service.clients.user_directory import UserLookup

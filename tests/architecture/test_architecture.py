@@ -65,6 +65,13 @@ def test_every_service_has_the_same_modules(service):
     assert modules <= {path.name for path in (ROOT / service).iterdir()}
 
 
+@pytest.mark.parametrize("service", ["auth_service", "task_service"])
+def test_grpc_services_start_in_the_same_steps(service):
+    """Each step of a start has a file, which is called the same in both services."""
+    steps = {"settings.py", "resources.py", "bootstrap.py", "registrations.py", "background_tasks.py", "server.py"}
+    assert steps <= {path.name for path in (ROOT / service).iterdir()}
+
+
 @pytest.mark.parametrize("method", METHODS, ids=lambda method: method.full_name)
 def test_every_rpc_has_an_access_option(method):
     assert access_of(method) is not None

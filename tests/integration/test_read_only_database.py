@@ -6,7 +6,7 @@ from prometheus_client import REGISTRY
 from taskmanager.auth.v1 import auth_service_pb2
 
 import auth_service.background_tasks
-import task_service.server
+import task_service.background_tasks
 from tests.integration.task_service.calls import create, list_ids
 from tests.support.grpc_calls import refused, until_accepted
 from tests.support.system import PASSWORD
@@ -32,7 +32,7 @@ TERMINATE_SESSIONS = """
 @pytest.fixture(autouse=True)
 def short_intervals(monkeypatch):
     """Run every background loop often."""
-    for module in (auth_service.background_tasks, task_service.server):
+    for module in (auth_service.background_tasks, task_service.background_tasks):
         monkeypatch.setattr(module, "CLEANUP_INTERVAL_SECONDS", 0.1)
 
 

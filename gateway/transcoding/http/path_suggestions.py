@@ -1,7 +1,7 @@
 """Suggestions for a path without a route."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 from chassis.kernel.suggestions import close_names
@@ -12,15 +12,17 @@ _MAX_PATH_BYTES = 200
 _MAX_SUGGESTIONS = 3
 _MIN_SIMILARITY = 0.6
 _CACHE_SIZE = 1024
-_SYNONYMS = {"restore": "undelete", "history": "events", "changes": "events", "signup": "register"}
-"""Last words of paths in other APIs, which resemble none of ours. For restore, the most similar word is purge."""
 
 
 class PathSuggestions:
     """Finder of the templates that resemble a path. They are the contract's own: no byte of the path is in them."""
 
-    def __init__(self, templates: Iterable[str]) -> None:
-        """Prefer the first of several templates that differ only by their prefix or the names of their variables."""
+    def __init__(self, templates: Iterable[str], synonyms: Mapping[str, str]) -> None:
+        """Prefer the first of several templates that differ only by their prefix or the names of their variables.
+
+        `synonyms` are last words of paths in other APIs, each with the one in the templates that means the same.
+        """
+        self._synonyms = synonyms
         self._templates: dict[str, str] = {}
         for template in templates:
             self._templates.setdefault(_comparable(template), template)
@@ -33,7 +35,7 @@ class PathSuggestions:
 
     def _find(self, comparable: str) -> tuple[str, ...]:
         parents, slash, last = comparable.rpartition("/")
-        if exact := self._templates.get(f"{parents}{slash}{_SYNONYMS.get(last, last)}"):
+        if exact := self._templates.get(f"{parents}{slash}{self._synonyms.get(last, last)}"):
             return (exact,)
         close = close_names(comparable, self._templates, max_count=_MAX_SUGGESTIONS, cutoff=_MIN_SIMILARITY)
         return tuple(self._templates[name] for name in close)

@@ -1,9 +1,9 @@
 """Limits of connections: their number, in all and by client address, and their timeouts."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from chassis.kernel.holder_counts import HolderCounts
 from chassis.limits.rate_limit import Network, is_in_networks, rate_limit_key
 from gateway.transport.errors import http_errors
 
@@ -15,26 +15,20 @@ class OpenConnections:
         self._max_connections = max_connections
         self._max_per_address = max_per_address
         self._trusted_peers = tuple(trusted_peers)
-        self._by_key: Counter[str] = Counter()
-        self._total = 0
+        self._open = HolderCounts[str]()
 
     def add(self, address: str) -> None:
         """Count a new connection. Raises HttpError over a limit, and then counts nothing."""
         key = rate_limit_key(address)
-        if self._by_key.get(key, 0) >= self._max_per_address and not is_in_networks(address, self._trusted_peers):
+        if self._open.get(key, 0) >= self._max_per_address and not is_in_networks(address, self._trusted_peers):
             raise http_errors.too_many_connections_of_address(self._max_per_address)
-        if self._total >= self._max_connections:
+        if self._open.total >= self._max_connections:
             raise http_errors.too_many_connections()
-        self._by_key[key] += 1
-        self._total += 1
+        self._open.add(key)
 
     def remove(self, address: str) -> None:
         """Count the end of a connection that was added."""
-        key = rate_limit_key(address)
-        self._total -= 1
-        self._by_key[key] -= 1
-        if not self._by_key[key]:
-            del self._by_key[key]
+        self._open.remove(rate_limit_key(address))
 
 
 @dataclass(frozen=True, slots=True)

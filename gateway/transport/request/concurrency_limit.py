@@ -7,8 +7,9 @@ from contextlib import asynccontextmanager, contextmanager
 
 import prometheus_client
 
+from chassis.kernel.fair_limit import FairLimiter, NoFreeSlot
+from chassis.kernel.holder_counts import HolderCounts
 from chassis.limits.active_limit import ActiveLimiter
-from chassis.limits.fair_limit import FairLimiter, NoFreeSlot
 from gateway.transport.asgi import header_values
 from gateway.transport.errors import http_errors
 
@@ -58,15 +59,14 @@ class ConcurrencyLimit:
         self._queue_timeout_seconds = queue_timeout_seconds
         self._shed = SHED_REQUESTS.labels("request")
         # Requests that are active, hold a slot or wait for either.
-        self._entered: Counter[CallerKey] = Counter()
-        self._total = 0
+        self._entered = HolderCounts[CallerKey]()
         # Requests whose tasks have not run yet. They run in the next turn of the event loop, in which they enter.
         self._starting: Counter[CallerKey] = Counter()
 
     def admit(self, caller: CallerKey) -> bool:
         """Return True if a request with this head may start; otherwise count it as shed."""
         entered = self._entered.get(caller, 0) + self._starting.get(caller, 0)
-        if self._is_full(entered, self._total + self._starting.total()):
+        if self._is_full(entered, self._entered.total + self._starting.total()):
             self._shed.inc()
             return False
         if not self._starting:
@@ -90,20 +90,12 @@ class ConcurrencyLimit:
         except NoFreeSlot:
             raise self._overloaded() from None
         finally:
-            self._leave(caller)
+            self._entered.remove(caller)
 
     def _enter(self, caller: CallerKey) -> None:
-        entered = self._entered[caller]
-        if self._is_full(entered, self._total):
+        if self._is_full(self._entered.get(caller, 0), self._entered.total):
             raise self._overloaded()
-        self._total += 1
-        self._entered[caller] = entered + 1
-
-    def _leave(self, caller: CallerKey) -> None:
-        self._total -= 1
-        self._entered[caller] -= 1
-        if not self._entered[caller]:
-            del self._entered[caller]
+        self._entered.add(caller)
 
     def _is_full(self, entered: int, total: int) -> bool:
         """Return True if no request may enter whose caller has entered `entered` ones of the `total`."""
@@ -122,22 +114,20 @@ class StreamLimit:
     def __init__(self, *, max_concurrent: int) -> None:
         self._max_total = max_concurrent
         self._max_per_caller = _half(max_concurrent)
-        self._open: Counter[CallerKey] = Counter()
+        self._open = HolderCounts[CallerKey]()
         self._shed = SHED_REQUESTS.labels("stream")
 
     @contextmanager
     def slot(self, caller: CallerKey) -> Iterator[None]:
         """Hold a slot during the context. Raise HttpError if there is none."""
-        if self._open.total() >= self._max_total or self._open[caller] >= self._max_per_caller:
+        if self._open.total >= self._max_total or self._open.get(caller, 0) >= self._max_per_caller:
             self._shed.inc()
             raise http_errors.overloaded()
-        self._open[caller] += 1
+        self._open.add(caller)
         try:
             yield
         finally:
-            self._open[caller] -= 1
-            if not self._open[caller]:
-                del self._open[caller]
+            self._open.remove(caller)
 
 
 def _half(number: int) -> int:

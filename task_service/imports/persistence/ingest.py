@@ -129,7 +129,6 @@ class SqlIngest:
     def __init__(self, connection: Connection, events: SqlEvents) -> None:
         self._connection = connection
         self._events = events
-        self.on_rows_sent: Callable[[], None] = lambda: None
 
     async def get_upload(self, import_id: UUID) -> StoredUpload:
         row = await (await _GET_UPLOAD.run(self._connection, import_id=import_id)).fetchone()
@@ -193,13 +192,13 @@ class SqlIngest:
         row = await (await _ADD_UNKNOWN_EMAILS.run(self._connection, import_id=import_id, digests=added)).fetchone()
         return int(row[0]) if row else 0
 
-    async def insert_rows(self, rows: Sequence[CopyRows]) -> None:
+    async def insert_rows(self, rows: Sequence[CopyRows], on_sent: Callable[[], None]) -> None:
         if not any(piece.tasks for piece in rows):
             return
         with translate_constraint_violations({"tasks_external_id_unique": ExternalIdTaken}):
-            await self._copy_binary(_COPY_TASKS, [piece.tasks for piece in rows])
+            await self._copy_binary(_COPY_TASKS, [piece.tasks for piece in rows], on_sent)
         number = encode_value(await self._events.take_transaction_number())
-        await self._copy_binary(_COPY_EVENTS, [piece.events.encode(number) for piece in rows])
+        await self._copy_binary(_COPY_EVENTS, [piece.events.encode(number) for piece in rows], on_sent)
 
     async def add_failed_rows(self, import_id: UUID, failed: Sequence[FailedRow]) -> None:
         size = sum(row.size for row in failed)
@@ -233,11 +232,11 @@ class SqlIngest:
     async def _notify(self, import_id: UUID) -> None:
         await NOTIFY.run(self._connection, import_id=import_id)
 
-    async def _copy_binary(self, statement: sql.Composed, rows: Iterable[bytes]) -> None:
+    async def _copy_binary(self, statement: sql.Composed, rows: Iterable[bytes], on_sent: Callable[[], None]) -> None:
         async with self._connection.cursor() as cursor, cursor.copy(statement) as copy:
             for data in (HEADER, *rows, TRAILER):
                 await copy.write(data)
-            self.on_rows_sent()
+            on_sent()
 
     async def _copy_text(self, statement: sql.Composed, rows: Iterable[tuple[Any, ...]]) -> None:
         async with self._connection.cursor() as cursor, cursor.copy(statement) as copy:

@@ -134,10 +134,9 @@ class IngestBatch:
         import_id, limit, failure = context.import_id, context.max_errors, None
         started = time.perf_counter()
         async with self.begin() as work:
-            work.ingest.on_rows_sent = on_rows_sent
             # First, because it locks the import's row and rejects an old fence before anything is written.
             before = await work.ingest.advance_checkpoint(import_id, fence, batch, self.lease_seconds)
-            counts, rejected = await self.write_rows(work, context, batch)
+            counts, rejected = await self.write_rows(work, context, batch, on_rows_sent)
             if batch.keyed:
                 await work.ingest.add_counts(import_id, counts)
             failed = sorted((*batch.failed, *rejected), key=attrgetter("record"))

@@ -128,9 +128,6 @@ class ImportQueue(Protocol):
 class Ingest(Protocol):
     """Imports as workers process them. All times are the database's."""
 
-    on_rows_sent: Callable[[], None]
-    """Called by insert_rows when rows were sent and the database is still processing them."""
-
     async def get_upload(self, import_id: UUID) -> StoredUpload:
         """Return the stored file. Raises LeaseLost if the import does not exist."""
 
@@ -151,8 +148,8 @@ class Ingest(Protocol):
     async def add_unknown_emails(self, import_id: UUID, digests: Collection[bytes]) -> int:
         """Add digests of unknown emails, and return the number of different ones; 0 if none is new."""
 
-    async def insert_rows(self, rows: Sequence[Any]) -> None:
-        """Insert encoded tasks and events."""
+    async def insert_rows(self, rows: Sequence[Any], on_sent: Callable[[], None]) -> None:
+        """Insert encoded tasks and events. Call `on_sent` while the database processes them, once for each table."""
 
     async def add_failed_rows(self, import_id: UUID, failed: Sequence[FailedRow]) -> None:
         """Store rejected rows and their errors."""

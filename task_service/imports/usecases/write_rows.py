@@ -1,6 +1,6 @@
 """Effect of a batch's rows on tasks, inside the batch's transaction."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -39,20 +39,22 @@ class WriteRows:
     now: Clock
     new_id: NewId
 
-    async def __call__(self, work: ImportsUnitOfWork, context: IngestContext, batch: PreparedBatch) -> WriteResult:
-        """Return the result.
+    async def __call__(
+        self, work: ImportsUnitOfWork, context: IngestContext, batch: PreparedBatch, on_rows_sent: Callable[[], None]
+    ) -> WriteResult:
+        """Return the result. Call `on_rows_sent` while the database processes new rows.
 
         Raises ExternalIdTaken when another request uses an external_id between the lookup and the write.
         """
         if not batch.keyed:
-            await work.ingest.insert_rows(batch.rows)
+            await work.ingest.insert_rows(batch.rows, on_rows_sent)
             return WriteResult(Counts(), ())
         if not context.validate_only:
             await work.tasks.lock_external_ids({context.owner_id})
         resolution = resolve_duplicates(
             context.on_duplicate, batch.keyed, await _find_existing_tasks(work, context, batch.keyed), self.now()
         )
-        await self._create(work, context, batch, resolution)
+        await self._create(work, context, batch, resolution, on_rows_sent)
         # Deferred: rows whose external_id an earlier row of this batch creates. Each change has its own event.
         new_tasks = await _find_existing_tasks(work, context, resolution.deferred) if resolution.deferred else {}
         deferred_resolution = resolve_duplicates(context.on_duplicate, resolution.deferred, new_tasks, self.now())
@@ -75,7 +77,12 @@ class WriteRows:
         return WriteResult(counts, failed)
 
     async def _create(
-        self, work: ImportsUnitOfWork, context: IngestContext, batch: PreparedBatch, resolution: Resolution
+        self,
+        work: ImportsUnitOfWork,
+        context: IngestContext,
+        batch: PreparedBatch,
+        resolution: Resolution,
+        on_rows_sent: Callable[[], None],
     ) -> None:
         if context.validate_only:
             created_tasks = [
@@ -84,11 +91,11 @@ class WriteRows:
             ]
             await work.dry_run.save(context.import_id, created_tasks)
         elif len(resolution.created) == len(batch.keyed):
-            await work.ingest.insert_rows(batch.rows)
+            await work.ingest.insert_rows(batch.rows, on_rows_sent)
         else:
             excluded = {row.accepted_index for row in batch.keyed} - {row.accepted_index for row in resolution.created}
             created_values = [values for index, values in enumerate(batch.accepted) if index not in excluded]
-            await work.ingest.insert_rows([self.encode_rows(context, created_values)])
+            await work.ingest.insert_rows([self.encode_rows(context, created_values)], on_rows_sent)
 
     async def _update(self, work: ImportsUnitOfWork, context: IngestContext, resolution: Resolution) -> None:
         results = list(resolution.results.values())

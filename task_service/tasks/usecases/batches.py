@@ -1,8 +1,9 @@
 """Batches: many tasks in one call, all or none. Changes are one transaction."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TypeVar
 from uuid import UUID
 
 from chassis.kernel.clock import Clock
@@ -19,6 +20,9 @@ from task_service.tasks.domain.task_events import task_created, task_deleted, ta
 from task_service.tasks.usecases.ports import Read, TasksUnitOfWork, TaskTransactions, UserDirectory
 from task_service.tasks.usecases.task_changes import apply_deletion, apply_update
 from task_service.tasks.usecases.tasks import TaskUpdate, accept_draft, accept_update
+
+Request = TypeVar("Request")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,22 +63,14 @@ class BatchCreateTasks:
     ) -> tuple[Task, ...]:
         async with self.transactions.open(caller, key) as transaction:
             if not transaction.is_replay:
-                tasks = await self._accept(caller, drafts)
+                tasks = await handle_each(
+                    drafts, lambda draft: accept_draft(self.user_directory, caller, draft, self.new_id)
+                )
                 work = await transaction.begin()
                 await work.tasks.lock_external_ids({task.owner_id for task in tasks if task.external_id})
                 await create_tasks(work, dict(enumerate(tasks)), actor=Actor.from_caller(caller), new_id=self.new_id)
                 await transaction.commit(tuple(tasks))
         return transaction.response
-
-    async def _accept(self, caller: Caller, drafts: Sequence[TaskDraft]) -> list[Task]:
-        """Return the tasks of the drafts. Raises the errors of all. It may wait for auth_service."""
-        errors: list[Invalid] = []
-        tasks: list[Task] = []
-        async for index, draft in iterate_cooperatively(enumerate(drafts)):
-            with collect_errors(errors), with_index(index, "task."):
-                tasks.append(await accept_draft(self.user_directory, caller, draft, self.new_id))
-        raise_all(errors)
-        return tasks
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,29 +88,17 @@ class BatchUpdateTasks:
         async with self.transactions.open(caller, key) as transaction:
             if not transaction.is_replay:
                 ensure_unique([update.task_id for update in updates])
-                accepted = await self._accept(caller, updates)
+                values = await handle_each(updates, lambda update: accept_update(self.user_directory, caller, update))
                 work = await transaction.begin()
-                changes = await self._lock_and_apply(work, caller, accepted)
+                changes = await self._lock_and_apply(work, caller, list(zip(updates, values, strict=True)))
                 await self._write(work, Actor.from_caller(caller), changes)
                 await transaction.commit(tuple(after for _, after in changes))
         return transaction.response
 
-    async def _accept(
-        self, caller: Caller, updates: Sequence[TaskUpdate]
-    ) -> list[tuple[TaskUpdate, Mapping[str, object]]]:
-        """Return the updates with their new values. Raises the errors of all. It may wait for auth_service."""
-        errors: list[Invalid] = []
-        accepted: list[tuple[TaskUpdate, Mapping[str, object]]] = []
-        async for index, update in iterate_cooperatively(enumerate(updates)):
-            with collect_errors(errors), with_index(index, "task."):
-                accepted.append((update, await accept_update(self.user_directory, caller, update)))
-        raise_all(errors)
-        return accepted
-
     async def _lock_and_apply(
         self, work: TasksUnitOfWork, caller: Caller, accepted: Sequence[tuple[TaskUpdate, Mapping[str, object]]]
     ) -> list[tuple[Task, Task]]:
-        """Return the locked tasks before and after their updates."""
+        """Return the locked tasks before and after their updates, each of which comes with its new values."""
         await _lock_external_ids(work, [update.task_id for update, values in accepted if "external_id" in values])
         locked = await _lock_all(work, [update.task_id for update, _ in accepted])
         changes: list[tuple[Task, Task]] = []
@@ -179,6 +163,17 @@ class BatchDeleteTasks:
                 )
                 await transaction.commit(tuple(tasks))
         return transaction.response
+
+
+async def handle_each(requests: Sequence[Request], handle: Callable[[Request], Awaitable[Result]]) -> list[Result]:
+    """Return the result of `handle` for each request of a batch. Raises the errors of all, with their indexes."""
+    errors: list[Invalid] = []
+    results: list[Result] = []
+    async for index, request in iterate_cooperatively(enumerate(requests)):
+        with collect_errors(errors), with_index(index, "task."):
+            results.append(await handle(request))
+    raise_all(errors)
+    return results
 
 
 async def create_tasks(work: TasksUnitOfWork, tasks: Mapping[int, Task], *, actor: Actor, new_id: NewId) -> None:

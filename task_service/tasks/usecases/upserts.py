@@ -6,17 +6,16 @@ from dataclasses import dataclass
 
 from chassis.kernel.clock import Clock
 from chassis.kernel.cooperation import iterate_cooperatively
-from chassis.kernel.errors import Invalid, collect_errors, raise_all
 from chassis.kernel.identity import Caller
 from chassis.kernel.ids import NewId
 from task_service.history.domain.events import Actor
 from task_service.idempotency.key import IdempotencyKey
-from task_service.tasks.domain.batches import ensure_unique, with_index
+from task_service.tasks.domain.batches import ensure_unique
 from task_service.tasks.domain.errors import ExternalIdTaken
 from task_service.tasks.domain.task import Task
 from task_service.tasks.domain.task_events import task_updated
 from task_service.tasks.domain.task_upsert import TaskUpsert, UpsertDraft, UpsertKey, UpsertOutcome, UpsertResult
-from task_service.tasks.usecases.batches import create_tasks
+from task_service.tasks.usecases.batches import create_tasks, handle_each
 from task_service.tasks.usecases.ports import TasksReadSession, TasksUnitOfWork, UpsertTransactions, UserDirectory
 from task_service.tasks.usecases.task_changes import ensure_all_visible, ensure_assignee_exists
 
@@ -49,26 +48,20 @@ class BatchUpsertTasks:
     ) -> tuple[UpsertResult, ...]:
         async with self.transactions.open(caller, key) as transaction:
             if not transaction.is_replay:
-                upserts = await self._accept(caller, drafts)
+                upserts = await handle_each(drafts, lambda draft: self._accept(caller, draft))
+                keys = [upsert.key for upsert in upserts]
+                ensure_unique(keys, name="external_id", field="requests[{index}].task.external_id")
                 work = await transaction.begin()
                 existing = await _lock_existing_tasks(work, upserts)
                 results = await self._write(work, Actor.from_caller(caller), upserts, existing)
                 await transaction.commit(results)
         return transaction.response
 
-    async def _accept(self, caller: Caller, drafts: Sequence[UpsertDraft]) -> list[TaskUpsert]:
-        """Return the validated upserts. Raises the errors of all. It may wait for auth_service."""
-        errors: list[Invalid] = []
-        upserts: list[TaskUpsert] = []
-        async for index, draft in iterate_cooperatively(enumerate(drafts)):
-            with collect_errors(errors), with_index(index, "task."):
-                upsert = draft.validate(caller)
-                await ensure_assignee_exists(self.user_directory, upsert.assignee_id, caller)
-                upserts.append(upsert)
-        raise_all(errors)
-        keys = [upsert.key for upsert in upserts]
-        ensure_unique(keys, name="external_id", field="requests[{index}].task.external_id")
-        return upserts
+    async def _accept(self, caller: Caller, draft: UpsertDraft) -> TaskUpsert:
+        """Return the validated upsert. It may wait for auth_service."""
+        upsert = draft.validate(caller)
+        await ensure_assignee_exists(self.user_directory, upsert.assignee_id, caller)
+        return upsert
 
     async def _write(
         self,
@@ -77,13 +70,12 @@ class BatchUpsertTasks:
         upserts: Sequence[TaskUpsert],
         existing: Mapping[UpsertKey, Task],
     ) -> tuple[UpsertResult, ...]:
-        errors: list[Invalid] = []
-        results: list[UpsertResult] = []
         now = self.now()
-        async for index, upsert in iterate_cooperatively(enumerate(upserts)):
-            with collect_errors(errors), with_index(index, "task."):
-                results.append(upsert.apply(existing.get(upsert.key), now=now, new_id=self.new_id))
-        raise_all(errors)
+
+        async def apply(upsert: TaskUpsert) -> UpsertResult:
+            return upsert.apply(existing.get(upsert.key), now=now, new_id=self.new_id)
+
+        results = await handle_each(upserts, apply)
         created = {index: task for index, (outcome, task) in enumerate(results) if outcome is UpsertOutcome.CREATED}
         await create_tasks(work, created, actor=actor, new_id=self.new_id)
         updates = [

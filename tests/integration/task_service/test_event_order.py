@@ -10,7 +10,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from taskmanager.tasks.v1 import task_pb2, task_service_pb2
 from uuid_utils.compat import uuid7
 
-import task_service.bootstrap
+import task_service.tasks.bootstrap
 from chassis.kernel.clock import utc_now
 from chassis.kernel.pagination import PageRequest
 from task_service.history.domain.event_log import LOG_START, EventQuery
@@ -155,8 +155,8 @@ async def test_every_kind_of_change_raises_the_revision(system, sonu, database):
 async def test_replicas_with_clocks_apart_keep_the_order(system, sonu, database, monkeypatch):
     """The clock of the second replica is two seconds behind: its events have earlier times and lower ids."""
     admin = await system.new_admin()
-    monkeypatch.setattr(task_service.bootstrap, "utc_now", lambda: utc_now() - timedelta(seconds=2))
-    monkeypatch.setattr(task_service.bootstrap, "uuid7", lambda: UUID(int=uuid7().int - (2000 << 80)))
+    monkeypatch.setattr(task_service.tasks.bootstrap, "utc_now", lambda: utc_now() - timedelta(seconds=2))
+    monkeypatch.setattr(task_service.tasks.bootstrap, "uuid7", lambda: UUID(int=uuid7().int - (2000 << 80)))
     async with system.new_tasks_replica() as tasks:
         task = await create(system, sonu, title="0")
         for number in range(1, 7):

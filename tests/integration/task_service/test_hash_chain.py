@@ -106,7 +106,7 @@ async def test_events_of_an_import_are_sealed(log):
         for number in range(20)
     ]
     async with SqlImportsUnitOfWork(log.pool) as work:
-        await work.ingest.insert_rows([encode_rows(context, rows)])
+        await work.ingest.insert_rows([encode_rows(context, rows)], on_sent=lambda: None)
         await work.commit()
     assert await log.seal() == 20
     assert (await log.verify()).head.total_events == 20

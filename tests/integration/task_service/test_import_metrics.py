@@ -4,7 +4,7 @@ import grpc
 import pytest
 from taskmanager.imports.v1.import_service_pb2 import CancelImportRequest
 
-import task_service.server
+import task_service.background_tasks
 from tests.integration.task_service.import_calls import END, batch, upload
 from tests.support.grpc_calls import refused
 from tests.support.metrics import metric_value
@@ -29,7 +29,7 @@ def rows() -> dict[str, float]:
 
 @pytest.fixture(autouse=True)
 def frequent_measurements(monkeypatch):
-    monkeypatch.setattr(task_service.server, "MEASURE_INTERVAL_SECONDS", 0.1)
+    monkeypatch.setattr(task_service.background_tasks, "MEASURE_INTERVAL_SECONDS", 0.1)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import grpc
 import pytest
 from taskmanager.tasks.v1 import task_service_pb2
 
-import task_service.bootstrap
+import task_service.tasks.bootstrap
 from task_service.tasks.usecases.scans import ScanLimits
 from tests.integration.task_service.calls import batch_create, list_ids
 from tests.support.grpc_calls import expect_failure
@@ -31,7 +31,7 @@ def tasks_settings(monkeypatch):
         max_sorted=MAX_SORTED,
         max_counted=MAX_COUNTED,
     )
-    monkeypatch.setattr(task_service.bootstrap, "SCAN_LIMITS", limits)
+    monkeypatch.setattr(task_service.tasks.bootstrap, "SCAN_LIMITS", limits)
     return {}
 
 
@@ -74,7 +74,7 @@ async def test_page_ends_after_a_number_of_rows(system, sonu, many_tasks, fields
 
 async def test_first_step_is_small(system, sonu, many_tasks, monkeypatch):
     """A page of one step reads few rows, because they may come from a disk."""
-    monkeypatch.setattr(task_service.bootstrap, "SCAN_LIMITS", ScanLimits(first_step_rows=4, max_seconds=0))
+    monkeypatch.setattr(task_service.tasks.bootstrap, "SCAN_LIMITS", ScanLimits(first_step_rows=4, max_seconds=0))
     async with system.new_tasks_replica() as tasks:
         request = task_service_pb2.ListTasksRequest(labels_any=["rare"])
         counts: list[int] = []
@@ -88,7 +88,7 @@ async def test_first_step_is_small(system, sonu, many_tasks, monkeypatch):
 async def test_page_takes_steps_until_it_is_full(system, sonu, many_tasks, monkeypatch):
     """Steps of 1, 4, 8 and 8 rows find the oldest tasks of the list, and its total, in one page."""
     limits = ScanLimits(first_step_rows=1, step_rows=8, max_seconds=60)
-    monkeypatch.setattr(task_service.bootstrap, "SCAN_LIMITS", limits)
+    monkeypatch.setattr(task_service.tasks.bootstrap, "SCAN_LIMITS", limits)
     async with system.new_tasks_replica() as tasks:
         request = task_service_pb2.ListTasksRequest(labels_any=["rare"], include_total=True)
         page = await tasks.ListTasks(request, metadata=sonu.metadata)
@@ -145,7 +145,7 @@ async def test_total_tells_whether_it_is_complete(system, sonu, many_tasks, fiel
 async def test_total_does_not_depend_on_the_load(system, sonu, many_tasks, monkeypatch, max_total_seconds, expected):
     """A total reads a number of rows even if they take longer than a page may, up to a time of its own."""
     limits = ScanLimits(first_step_rows=4, max_seconds=0, min_counted_rows=46, max_total_seconds=max_total_seconds)
-    monkeypatch.setattr(task_service.bootstrap, "SCAN_LIMITS", limits)
+    monkeypatch.setattr(task_service.tasks.bootstrap, "SCAN_LIMITS", limits)
     async with system.new_tasks_replica() as tasks:
         request = task_service_pb2.ListTasksRequest(include_total=True)
         response = await tasks.ListTasks(request, metadata=sonu.metadata)
@@ -156,7 +156,7 @@ async def test_total_ends_at_a_number_of_matches(system, sonu, many_tasks, monke
     """Below the maximum a total is exact."""
     for max_counted, expected in ((45, (45, False)), (44, (44, True))):
         limits = ScanLimits(step_rows=100, max_counted=max_counted)
-        monkeypatch.setattr(task_service.bootstrap, "SCAN_LIMITS", limits)
+        monkeypatch.setattr(task_service.tasks.bootstrap, "SCAN_LIMITS", limits)
         async with system.new_tasks_replica() as tasks:
             request = task_service_pb2.ListTasksRequest(include_total=True)
             response = await tasks.ListTasks(request, metadata=sonu.metadata)

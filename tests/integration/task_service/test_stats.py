@@ -6,7 +6,7 @@ import grpc
 import pytest
 from taskmanager.tasks.v1 import task_pb2, task_service_pb2
 
-import task_service.bootstrap
+import task_service.tasks.bootstrap
 from task_service.tasks.usecases.scans import ScanLimits
 from tests.integration.task_service.calls import create, delete, update
 from tests.support.grpc_calls import expect_failure
@@ -45,7 +45,7 @@ async def test_stats_count_owned_and_assigned_tasks_once(system):
 @pytest.fixture
 def small_steps(monkeypatch):
     """Let the service, which starts later, read two rows in a step."""
-    monkeypatch.setattr(task_service.bootstrap, "SCAN_LIMITS", ScanLimits(stats_step_rows=2))
+    monkeypatch.setattr(task_service.tasks.bootstrap, "SCAN_LIMITS", ScanLimits(stats_step_rows=2))
 
 
 @pytest.mark.usefixtures("small_steps")
@@ -62,7 +62,7 @@ async def test_counts_in_many_steps_are_the_same(system):
 def no_time_to_count(monkeypatch):
     """Let the service, which starts later, end counts after one step of two rows."""
     limits = ScanLimits(stats_step_rows=2, max_stats_seconds=0)
-    monkeypatch.setattr(task_service.bootstrap, "SCAN_LIMITS", limits)
+    monkeypatch.setattr(task_service.tasks.bootstrap, "SCAN_LIMITS", limits)
 
 
 @pytest.mark.usefixtures("no_time_to_count")

@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from chassis.limits.fair_limit import FairLimiter, NoFreeSlot
+from chassis.kernel.fair_limit import FairLimiter, NoFreeSlot
 
 FOREVER = 60.0
 

@@ -5,6 +5,8 @@ from collections import OrderedDict, deque
 from collections.abc import Hashable
 from contextlib import suppress
 
+from chassis.kernel.holder_counts import HolderCounts
+
 
 class NoFreeSlot(Exception):
     """No slot became free in time. It is not a TimeoutError, which the work in the slot may raise too."""
@@ -20,8 +22,7 @@ class FairLimiter:
     def __init__(self, *, max_total: int, max_per_key: int) -> None:
         self._max_total = max_total
         self._max_per_key = max_per_key
-        self._held: dict[Hashable, int] = {}
-        self._total = 0
+        self._held = HolderCounts[Hashable]()
         self._waiting: OrderedDict[Hashable, deque[asyncio.Future[None]]] = OrderedDict()
 
     def slot(self, key: Hashable, *, timeout_seconds: float) -> "Slot":
@@ -31,7 +32,7 @@ class FairLimiter:
     async def acquire(self, key: Hashable, *, timeout_seconds: float | None = None) -> None:
         """Wait for a free slot and take it. Raises TimeoutError after the timeout, if there is one."""
         if key not in self._waiting and self._has_room(key):
-            self._take(key)
+            self._held.add(key)
             return
         granted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(key, deque()).append(granted)
@@ -47,28 +48,21 @@ class FairLimiter:
 
     def release(self, key: Hashable) -> None:
         """Give the slot to the next key in turn."""
-        self._total -= 1
-        self._held[key] -= 1
-        if not self._held[key]:
-            del self._held[key]
+        self._held.remove(key)
         while (key := self._next_key()) is not None:
             waiters = self._waiting[key]
             waiter = waiters.popleft()
             # A waiter that was cancelled is still here until its task runs.
             if not waiter.done():
                 waiter.set_result(None)
-                self._take(key)
+                self._held.add(key)
             if waiters:
                 self._waiting.move_to_end(key)
             else:
                 del self._waiting[key]
 
     def _has_room(self, key: Hashable) -> bool:
-        return self._total < self._max_total and self._held.get(key, 0) < self._max_per_key
-
-    def _take(self, key: Hashable) -> None:
-        self._total += 1
-        self._held[key] = self._held.get(key, 0) + 1
+        return self._held.total < self._max_total and self._held.get(key, 0) < self._max_per_key
 
     def _next_key(self) -> Hashable | None:
         return next((key for key in self._waiting if self._has_room(key)), None)
