@@ -17,7 +17,7 @@ from gateway.clients.retry_budget import RetryBudget
 RECONNECT_SECONDS = 2.0
 """Maximum wait for a connection before the second attempt. Without it, an outage would hold every request."""
 
-# A server that ends while it handles a call. The gateway itself never cancels a unary call.
+# A server that ends while it handles a call. A call that this gateway cancels raises CancelledError instead.
 _LOST = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED})
 
 

@@ -22,7 +22,8 @@ from gateway.transport.cors.middleware import CorsHeaders, Preflights
 from gateway.transport.cors.policy import CorsPolicy
 from gateway.transport.errors import http_errors
 from gateway.transport.errors.http_errors import HttpError
-from gateway.transport.request.http_request import ClientDisconnected, HttpRequest
+from gateway.transport.request.disconnect import DISCONNECT_KEY, ClientDisconnected
+from gateway.transport.request.http_request import HttpRequest
 from gateway.transport.responses.send import send_response
 from gateway.transport.routes import Route
 from gateway.transport.tracing import TraceRequests
@@ -88,7 +89,13 @@ class Dispatcher:
         scope[ROUTE_KEY] = match.target.path
         peer_address, _ = scope["client"] or ("", 0)
         http_request = HttpRequest(
-            scope["method"], match.path_values, scope["query_string"], scope["headers"], receive, peer_address
+            scope["method"],
+            match.path_values,
+            scope["query_string"],
+            scope["headers"],
+            receive,
+            scope[DISCONNECT_KEY],
+            peer_address,
         )
         await match.target.endpoint(http_request, send)
 
@@ -110,7 +117,7 @@ class ErrorResponder:
         except InvalidRequest as error:
             await exchange.send_error(http_errors.invalid_request(error))
         except ClientDisconnected:
-            log.info("client disconnected")
+            structlog.contextvars.bind_contextvars(cause="client disconnected")
         except asyncio.CancelledError:
             # Only the server cancels a request: when the time of the drain ends. It does not wait for the request.
             await exchange.send_error(http_errors.stopping())

@@ -13,11 +13,13 @@ from taskmanager.imports.v1 import import_service_pb2
 
 from chassis.database.connection import PREPARE_THRESHOLD
 from chassis.database.pool import Connection, open_pool
+from tests.integration.held_reads import held, waiting
 from tests.integration.task_service.import_calls import upload
 from tests.support.commands import command_runner
 from tests.support.database import ForwardedDatabase
 from tests.support.pgbouncer import EmbeddedPgbouncer, needs_pgbouncer
 from tests.support.system import PASSWORD, Principal, System, running_system
+from tests.support.waiting import until
 
 pytestmark = needs_pgbouncer
 
@@ -56,6 +58,16 @@ async def call_rest(rest: httpx.AsyncClient, method: str, path: str, **options: 
     response = await rest.request(method, path, **options)
     assert response.is_success, response.text
     return response.json() if response.headers["content-type"].startswith("application/json") else {}
+
+
+async def test_abandoned_read_ends_its_statement(sonu, rest, database, caplog):
+    """The cancellation reaches Postgres through the pooler, so the driver has no connection to give up."""
+    await call_rest(rest, "POST", "/tasks", json={"title": "x"})
+    async with held(database, sonu, calls=[lambda: rest.get("/tasks")], at_least=1) as (request,):
+        request.cancel()
+        await until(lambda: not waiting(database))
+    assert [task["title"] for task in (await call_rest(rest, "GET", "/tasks"))["tasks"]] == ["x"]
+    assert [record.getMessage() for record in caplog.records if record.name == "psycopg"] == []
 
 
 async def test_every_call_works_through_the_pooler(system, sonu, rest, process_queue, pooled):

@@ -14,7 +14,8 @@ from gateway.transcoding.http.request_binder import RequestBinder
 from gateway.transport.asgi import Message, Send
 from gateway.transport.errors.grpc_errors import http_error_from
 from gateway.transport.request.authorization import CallAuthorizer
-from gateway.transport.request.http_request import ClientDisconnected, HttpRequest
+from gateway.transport.request.disconnect import ClientDisconnected
+from gateway.transport.request.http_request import HttpRequest
 from gateway.transport.responses.send import body_part, response_start, send_end
 
 

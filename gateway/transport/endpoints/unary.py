@@ -1,6 +1,7 @@
 """Endpoint of unary rpcs."""
 
 import asyncio
+from contextlib import nullcontext
 from typing import Any
 
 from grpc import aio
@@ -65,11 +66,13 @@ class UnaryEndpoint:
         body = await self._body_reader.read(http_request) if self._bind.has_body else b""
         request = self._bind(http_request.path_values, http_request.query, body)
         is_etag_from_header = self._preconditions.apply(request, http_request)
-        # A slot is held for the work of the services only, so that a slow client of either body holds none.
-        async with self._limit.slot(caller_key(http_request.headers), self):
-            response, call = await self._call_with_renewal(
-                request, http_request, is_etag_from_header=is_etag_from_header
-            )
+        # A write goes on without its client, which may have left only because it could not wait.
+        with http_request.disconnect.cancels_read() if self._is_idempotent else nullcontext():
+            # A slot is held for the work of the services only, so that a slow client of either body holds none.
+            async with self._limit.slot(caller_key(http_request.headers), self):
+                response, call = await self._call_with_renewal(
+                    request, http_request, is_etag_from_header=is_etag_from_header
+                )
         body = to_json(self._encode(response))
         headers = [*location_header(self._location_prefix, response)]
         if self._preconditions.has_idempotency_key:

@@ -28,6 +28,7 @@ from gateway.transport.http.load_shed import LoadShedder
 from gateway.transport.http.rejecting_protocol import RejectingHttpProtocol
 from gateway.transport.http.send_timeout import SendTimeout
 from gateway.transport.http.upgrade import head_without_upgrade
+from gateway.transport.request.disconnect import DISCONNECT_KEY, Disconnect
 
 log = structlog.get_logger("protocol")
 
@@ -54,6 +55,7 @@ class LimitedHttpProtocol(RejectingHttpProtocol):
         # Bytes since the last callback of the parser, which buffers a line until it ends.
         self._unparsed_bytes = 0
         self._running: RequestResponseCycle | None = None
+        self._disconnect = Disconnect()
         self._head_without_upgrade = b""
         try:
             self.limits.open_connections.add(self._address)
@@ -81,6 +83,7 @@ class LimitedHttpProtocol(RejectingHttpProtocol):
         if self._running is not None and not self._running.response_complete:
             self._running.disconnected = True
             self._running.message_event.set()
+        self._disconnect.report()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -179,6 +182,7 @@ class LimitedHttpProtocol(RejectingHttpProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._running = cycle
+        cycle.scope[DISCONNECT_KEY] = self._disconnect  # type: ignore[literal-required]
         super()._start_asgi_task(cycle, app)
 
     def _cut_slow_head(self) -> None:

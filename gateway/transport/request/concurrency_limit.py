@@ -41,7 +41,8 @@ class ConcurrencyLimit:
     others.
 
     A request holds its slot while services work on it: from the end of its body to the response of the service. Slow
-    clients therefore hold none, and a client that disconnects frees its slot when the work for it has ended.
+    clients therefore hold none. A client that disconnects frees the slot of a read at once, and that of a write when
+    the work for it has ended.
 
     A request enters twice. At its head, `admit` refuses it before anything else is done for it. That is cheap, but only
     an estimate, because the body may still arrive. `slot` decides.

@@ -9,14 +9,11 @@ from chassis.rpc.request_context import REQUEST_ID_KEY, request_id
 from gateway.clients.upstream import Metadata
 from gateway.transport.asgi import Message, Receive, Send
 from gateway.transport.errors import http_errors
+from gateway.transport.request.disconnect import ClientDisconnected, Disconnect
 
 # No other header reaches a service: any client can send X-User-*, Grpc-Metadata-* and X-Forwarded-*.
 _FORWARDED_HEADERS = {b"authorization": "authorization"}
 _MAX_FORWARDED_LENGTH = 4096
-
-
-class ClientDisconnected(Exception):
-    """The client closed the connection before its request ended."""
 
 
 @dataclass(slots=True)
@@ -28,6 +25,7 @@ class HttpRequest:
     query: bytes
     headers: list[tuple[bytes, bytes]]
     receive: Receive
+    disconnect: Disconnect
     peer_address: str = ""
     """Address of the connection: a proxy's, if the client came through one."""
 

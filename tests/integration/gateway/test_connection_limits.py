@@ -12,6 +12,7 @@ from gateway.server import run_server
 from gateway.transport.http.coalescing_transport import CoalescingTransport
 from gateway.transport.http.connection_limits import OpenConnections
 from gateway.transport.http.send_timeout import SendTimeout
+from gateway.transport.request.disconnect import Disconnect
 from gateway.transport.request.http_request import HttpRequest
 from tests.integration.gateway.conftest import settings
 from tests.integration.gateway.raw_http import HEALTH, connected, parse_responses, read_head, reasons
@@ -84,7 +85,7 @@ async def test_slow_service_is_not_a_slow_client():
     async def receive():
         return messages.pop(0)
 
-    request = HttpRequest("POST", (), b"", [], receive)
+    request = HttpRequest("POST", (), b"", [], receive, Disconnect())
     received = b""
     async for chunk in request.chunks(idle_timeout_seconds=0.05, min_bytes_per_second=1e9):
         received += chunk

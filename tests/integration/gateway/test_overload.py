@@ -78,10 +78,6 @@ async def test_probes_and_preflights_are_never_shed(services):
         assert (await client.options(TASK, headers=origin)).status_code == 204
 
 
-async def is_served(client):
-    return await status_of(client) == 200
-
-
 async def test_slow_body_occupies_no_slot(services):
     services.respond_with("GetTask", task_pb2.Task(id="t1"))
     services.respond_with("CreateTask", task_pb2.Task(id="t1"))
@@ -93,17 +89,10 @@ async def test_slow_body_occupies_no_slot(services):
         assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 201 ")
 
 
-async def test_failed_and_abandoned_requests_free_their_slots(services):
-    async with running_gateway(services) as (address, client):
+async def test_failed_requests_free_their_slots(services):
+    async with running_gateway(services) as (_, client):
         services.fail_with("GetTask", grpc.StatusCode.NOT_FOUND, "TASK_NOT_FOUND")
         assert [await status_of(client) for _ in range(3)] == [404] * 3
-        called, release = slow_get_task(services)
-        async with connected(address) as (_, writer):
-            writer.write(GET)
-            await called.wait()
-        assert await status_of(client) == 503  # the service still works for the client that has gone
-        release.set()
-        await until_awaited(lambda: is_served(client))
 
 
 async def test_streams_have_a_limit_of_their_own(services):

@@ -1,17 +1,15 @@
 """One caller can't take the database connections that all callers need.
 
-A row policy makes every read of one owner's tasks wait for an advisory lock, which the test holds. So the calls of that
-owner hold their connections until the test ends, and another user must not notice.
+The reads of one owner wait for a lock that the test holds (held_reads.py). So the calls of that owner hold their
+connections until the test ends, and another user must not notice.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
 import grpc
-import psycopg
 import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 from taskmanager.imports.v1 import import_service_pb2
@@ -20,56 +18,18 @@ from taskmanager.tasks.v1 import history_service_pb2, task_pb2, task_service_pb2
 from chassis.database.pool import Pool, open_pool
 from task_service.clients.fair_user_lookup import MAX_LOOKUPS_PER_CALLER
 from task_service.tasks.persistence.unit_of_work import SqlTasksReadSession
+from tests.integration.held_reads import AUTH_POLICY, LOCK, disable_timeouts, held, waiting
 from tests.integration.task_service.calls import create, list_ids, update
 from tests.integration.task_service.import_calls import upload
 from tests.support.grpc_calls import expect_failure
-from tests.support.waiting import until
 
-LOCK = 1
 CALLS = 30
-POLICY = """
-    CREATE FUNCTION tasks.wait_for_test() RETURNS boolean LANGUAGE plpgsql VOLATILE COST 100000
-        AS $$ BEGIN PERFORM pg_advisory_xact_lock_shared({lock}); RETURN true; END $$;
-    GRANT EXECUTE ON FUNCTION tasks.wait_for_test TO tasks_app;
-    ALTER TABLE tasks.tasks ENABLE ROW LEVEL SECURITY;
-    CREATE POLICY hold ON tasks.tasks TO tasks_app
-        USING (owner_id NOT IN ({owners}) OR tasks.wait_for_test()) WITH CHECK (true)
-"""
 
 
 @pytest.fixture
 def tasks_settings(database):
-    """Let calls wait for the lock as long as a test takes. It applies to connections that are opened later."""
-    name = database.administrator_url.rpartition("/")[2]
-    for role in ("tasks_app", "auth_app"):
-        for setting in ("lock_timeout", "statement_timeout"):
-            database.rows(f"ALTER ROLE {role} IN DATABASE {name} SET {setting} = '60s'")
+    disable_timeouts(database)
     return {}
-
-
-def waiting(database) -> int:
-    return database.rows(
-        "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = %s AND NOT granted", LOCK
-    )[0][0]
-
-
-@asynccontextmanager
-async def held(
-    database, *owners, calls: Sequence[Callable[[], Awaitable[object]]], at_least: int, policy: str = POLICY
-):
-    """Hold the owners' reads, start the calls, and yield when `at_least` of them hold a connection."""
-    names = ", ".join(f"'{owner.id}'" for owner in owners)
-    await database.execute(policy.format(lock=LOCK, owners=names))
-    async with await psycopg.AsyncConnection.connect(database.administrator_url, autocommit=True) as lock:
-        await lock.execute("SELECT pg_advisory_lock(%s)", [LOCK])
-        running = [asyncio.ensure_future(call()) for call in calls]
-        try:
-            await until(lambda: waiting(database) >= at_least)
-            yield running
-        finally:
-            for call in running:
-                call.cancel()
-            await asyncio.gather(*running, return_exceptions=True)
 
 
 async def export(system, person, **fields) -> bytes:
@@ -168,10 +128,8 @@ async def test_workers_and_background_work_have_connections(system, database, wo
 async def test_lookups_of_one_caller_leave_logins_alone(system, database):
     """Calls that wait for auth_service do not take the database connections that a login needs."""
     noisy, held_user = await system.new_user("noisy"), await system.new_user("held")
-    policy = POLICY.replace("tasks.", "auth.").replace("auth.tasks", "auth.users").replace("tasks_app", "auth_app")
-    policy = policy.replace("owner_id", "id")
     calls = [lambda: create(system, noisy, title="x", assignee_id=held_user.id)] * CALLS
-    async with held(database, held_user, calls=calls, at_least=3, policy=policy):
+    async with held(database, held_user, calls=calls, at_least=3, policy=AUTH_POLICY):
         await system.new_user("quiet")
         assert await list_ids(system, noisy) == []
         assert waiting(database) <= MAX_LOOKUPS_PER_CALLER

@@ -14,11 +14,11 @@ CHECKED_VERSION and the pin in pyproject.toml, compare uvicorn/protocols/http/ht
    Ours cancels that timer in on_message_begin and on_headers_complete. Is it still set in on_response_complete only?
 2. The callbacks that ours extends: connection_made, connection_lost, on_message_begin, on_url,
    on_header, on_headers_complete, on_body, on_message_complete, _start_asgi_task. Does connection_lost still tell the
-   last request only?
+   last request only? eof_received must return None, so that a half-closed connection is closed.
 3. The attributes that ours reads: parser, transport, client, loop, url, headers, pipeline, cycle, flow,
    expect_100_continue, _unset_keepalive_if_required. For a shed request uvicorn sees on_message_begin and the header
    callbacks only. Is cycle still the previous one then, or None?
-4. The attributes of cycle: response_started, response_complete, keep_alive, disconnected, message_event. After
+4. The attributes of cycle: scope, response_started, response_complete, keep_alive, disconnected, message_event. After
    disconnected is True, send() must drop the application's response.
 5. on_headers_complete and on_message_complete: uvicorn's must not see a request whose parser.should_upgrade() is True.
    HttpParserUpgrade must carry the offset of the first byte after the head. The new parser in _parse must be made as
