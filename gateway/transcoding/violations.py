@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from chassis.kernel.quoting import visible
+
 MAX_VIOLATIONS = 50
 MAX_NAME_LENGTH = 100
 
@@ -48,6 +50,5 @@ class Violations:
 
 
 def printable_name(name: str) -> str:
-    """Return a client's field name in a form fit for a response: truncated, lone surrogates replaced for JSON."""
-    truncated = name if len(name) <= MAX_NAME_LENGTH else name[: MAX_NAME_LENGTH - 1] + "…"
-    return truncated.encode("utf-8", "replace").decode("utf-8")
+    """Return a client's field name in a form fit for a response: truncated, invisible characters as code points."""
+    return visible(name if len(name) <= MAX_NAME_LENGTH else name[: MAX_NAME_LENGTH - 1] + "…")

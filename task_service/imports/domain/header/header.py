@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from chassis.kernel.quoting import quote
 from task_service.csv_dialect.text import unescape_formula
 from task_service.imports.domain.columns.errors import (
     FilteredColumnMissing,
@@ -231,7 +232,7 @@ def _without_padding(names: list[str]) -> list[str]:
 def _unused_columns(names: Sequence[str]) -> list[str]:
     """Return warnings for columns that fill no field. Further columns are only counted, to bound the response."""
     named = [name for name in names if name]
-    warnings = [f"The column {name!r} is not used." for name in named[:MAX_COLUMN_WARNINGS]]
+    warnings = [f"The column {quote(name, len(name))} is not used." for name in named[:MAX_COLUMN_WARNINGS]]
     if more := len(named) - len(warnings):
         warnings.append(f"{more} more columns are not used.")
     if nameless := len(names) - len(named):
