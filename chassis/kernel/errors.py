@@ -31,12 +31,12 @@ class DomainError(Exception):
     def __init__(self, **data: object) -> None:
         for name, value in data.items():
             setattr(self, name, value)
-        super().__init__(self.message)
+        super().__init__(" ".join(cleandoc(type(self).__doc__ or "").split()).format_map(vars(self)))
 
     @property
     def message(self) -> str:
         """One sentence that the caller can act on."""
-        return " ".join(cleandoc(type(self).__doc__ or "").split()).format_map(vars(self))
+        return str(self)
 
 
 class Unavailable(DomainError):

@@ -61,13 +61,13 @@ class BatchUpsertTasks:
         errors: list[Invalid] = []
         upserts: list[TaskUpsert] = []
         async for index, draft in iterate_cooperatively(enumerate(drafts)):
-            with collect_errors(errors), with_index(index, "task."):
+            with collect_errors(errors), with_index(index):
                 upsert = draft.validate(caller)
                 await ensure_assignee_exists(self.user_directory, upsert.assignee_id, caller)
                 upserts.append(upsert)
         raise_all(errors)
         keys = [upsert.key for upsert in upserts]
-        ensure_unique(keys, name="external_id", field="requests[{index}].task.external_id")
+        ensure_unique(keys, name="external_id", field="requests[{index}].external_id")
         return upserts
 
     async def _write(
@@ -81,7 +81,7 @@ class BatchUpsertTasks:
         results: list[UpsertResult] = []
         now = self.now()
         async for index, upsert in iterate_cooperatively(enumerate(upserts)):
-            with collect_errors(errors), with_index(index, "task."):
+            with collect_errors(errors), with_index(index):
                 results.append(upsert.apply(existing.get(upsert.key), now=now, new_id=self.new_id))
         raise_all(errors)
         created = {index: task for index, (outcome, task) in enumerate(results) if outcome is UpsertOutcome.CREATED}
