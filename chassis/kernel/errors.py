@@ -1,7 +1,7 @@
 """Domain errors. They know nothing of gRPC; a table in each service's transport maps them to statuses."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from inspect import cleandoc
 from typing import ClassVar
@@ -37,6 +37,11 @@ class DomainError(Exception):
     def message(self) -> str:
         """One sentence that the caller can act on."""
         return str(self)
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """Facts of the error for programs, which must not read the message."""
+        return {}
 
 
 class Unavailable(DomainError):

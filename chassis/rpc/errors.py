@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import grpc
@@ -62,6 +62,8 @@ class RichStatus:
     retry_after_seconds: float | None = None
     is_retryable_elsewhere: bool = False
     """True: the call was refused before any work. ErrorInfo then has the metadata `not_started: true`."""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    """Facts of the error with the reason, for programs."""
 
     def pack(self) -> bytes:
         """Return the serialized google.rpc.Status for the trailers, shortened to the size that they can hold."""
@@ -72,7 +74,7 @@ class RichStatus:
         return self._packed(MAX_TEXT_LENGTHS[-1], MAX_VIOLATIONS // 2)
 
     def _packed(self, max_length: int, max_violations: int) -> bytes:
-        metadata = {NOT_STARTED_KEY: "true"} if self.is_retryable_elsewhere else {}
+        metadata = {**self.metadata, **({NOT_STARTED_KEY: "true"} if self.is_retryable_elsewhere else {})}
         details = [_pack(error_details_pb2.ErrorInfo(reason=self.reason, domain=ERROR_DOMAIN, metadata=metadata))]
         if self.violations:
             details.append(
@@ -111,9 +113,15 @@ def rich_status(code: grpc.StatusCode, error: DomainError, request: Descriptor |
     if request is not None:
         found = [replace(each, field=find_field_path(request, each.field)) for each in found]
     violations = tuple(violation for violation in found if violation.field or len(errors) > 1)
-    reason = errors[0].reason
-    message = _truncate(error.message, 500)
-    return RichStatus(code, message, reason, violations, error.retry_after_seconds, error.is_retryable_elsewhere)
+    return RichStatus(
+        code,
+        _truncate(error.message, 500),
+        errors[0].reason,
+        violations,
+        error.retry_after_seconds,
+        error.is_retryable_elsewhere,
+        errors[0].metadata,
+    )
 
 
 def read_status(error: grpc.RpcError) -> RichStatus:
@@ -122,11 +130,12 @@ def read_status(error: grpc.RpcError) -> RichStatus:
     # A sequence of pairs, although the type stubs declare another type.
     trailers: Any = error.trailing_metadata() or ()
     raw = next((value for key, value in trailers if key == DETAILS_KEY), None)
-    reason, violations, retry_after_seconds, is_retryable_elsewhere = code.name, [], None, False
+    reason, violations, retry_after_seconds = code.name, [], None
+    metadata: dict[str, str] = {}
     for detail in _parse(raw):
         if detail.Is(error_details_pb2.ErrorInfo.DESCRIPTOR):
             info = _unpack(detail, error_details_pb2.ErrorInfo())
-            reason, is_retryable_elsewhere = info.reason or reason, NOT_STARTED_KEY in info.metadata
+            reason, metadata = info.reason or reason, dict(info.metadata)
         elif detail.Is(error_details_pb2.BadRequest.DESCRIPTOR):
             violations = [
                 Violation(violation.field, violation.reason, violation.description)
@@ -134,7 +143,8 @@ def read_status(error: grpc.RpcError) -> RichStatus:
             ]
         elif detail.Is(error_details_pb2.RetryInfo.DESCRIPTOR):
             retry_after_seconds = _unpack(detail, error_details_pb2.RetryInfo()).retry_delay.ToMilliseconds() / 1000
-    return RichStatus(code, message, reason, tuple(violations), retry_after_seconds, is_retryable_elsewhere)
+    is_retryable_elsewhere = metadata.pop(NOT_STARTED_KEY, None) is not None
+    return RichStatus(code, message, reason, tuple(violations), retry_after_seconds, is_retryable_elsewhere, metadata)
 
 
 class ErrorInterceptor(ContextInterceptor):

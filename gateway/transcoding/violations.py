@@ -1,6 +1,7 @@
 """Violations of the contract in a request, collected so that the client learns all of them at once."""
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from chassis.kernel.quoting import visible
@@ -16,6 +17,8 @@ class Violation:
     reason: str
     field: str | None
     message: str
+    metadata: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Facts for programs."""
 
 
 class InvalidRequest(Exception):

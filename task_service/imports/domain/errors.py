@@ -151,16 +151,6 @@ class ControlCharacterInFileName(InvalidUpload):
     field = "file_name"
 
 
-class DuplicateFile(DomainError):
-    """The same file was imported as {import_id}.
-
-    Undo that import first (:undo), set allow_same_file to import the file again, or set validate_only to check it with
-    other options.
-    """
-
-    field = FILE_FIELD
-
-
 class FileTooLarge(DomainError):
     """The file is larger than {limit} bytes."""
 
