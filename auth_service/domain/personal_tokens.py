@@ -21,6 +21,7 @@ from auth_service.domain.personal_token_errors import (
 from auth_service.domain.unicode_text import is_visible
 from chassis.kernel.errors import Invalid, MissingField, collect_errors, raise_all
 from chassis.kernel.personal_tokens import build_personal_token, is_well_formed, personal_token_digest
+from chassis.kernel.quoting import quote
 
 MAX_NAME_CHARACTERS = 100
 MAX_TOKENS_PER_USER = 50
@@ -135,7 +136,7 @@ def parse_token_scopes(texts: Sequence[str]) -> frozenset[TokenScope]:
         try:
             scope = TokenScope(text)
         except ValueError:
-            raise UnknownScope(scope=repr(text), known_scopes=", ".join(TokenScope)) from None
+            raise UnknownScope(scope=quote(text), known_scopes=", ".join(TokenScope)) from None
         if scope in scopes:
             raise DuplicateScope(scope=scope.value)
         scopes.add(scope)

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from auth_service.domain.errors import InvalidServiceName, MalformedServiceCredential, UnknownScope
 from chassis.kernel.errors import MissingField
+from chassis.kernel.quoting import quote
 
 MAX_NAME_CHARACTERS = 63
 
@@ -110,4 +111,4 @@ def _parse_scope(text: str) -> Scope:
     try:
         return Scope(text)
     except ValueError:
-        raise UnknownScope(scope=repr(text), known_scopes=", ".join(Scope)) from None
+        raise UnknownScope(scope=quote(text), known_scopes=", ".join(Scope)) from None

@@ -1,7 +1,7 @@
 """Domain errors. They know nothing of gRPC; a table in each service's transport maps them to statuses."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from inspect import cleandoc
 from typing import ClassVar
@@ -31,12 +31,17 @@ class DomainError(Exception):
     def __init__(self, **data: object) -> None:
         for name, value in data.items():
             setattr(self, name, value)
-        super().__init__(self.message)
+        super().__init__(" ".join(cleandoc(type(self).__doc__ or "").split()).format_map(vars(self)))
 
     @property
     def message(self) -> str:
         """One sentence that the caller can act on."""
-        return " ".join(cleandoc(type(self).__doc__ or "").split()).format_map(vars(self))
+        return str(self)
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """Facts of the error for programs, which must not read the message."""
+        return {}
 
 
 class Unavailable(DomainError):

@@ -35,7 +35,12 @@ class TokenScopeMissing(PermissionDenied):
     """The personal access token needs the scope {scopes} for this call. Create a token that has it."""
 
     def __init__(self, *, scopes: frozenset[str]) -> None:
-        super().__init__(scopes=" or ".join(sorted(scopes)))
+        self._scopes = sorted(scopes)
+        super().__init__(scopes=" or ".join(self._scopes))
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        return {"scopes": " ".join(self._scopes)}
 
 
 class TokenMissing(Unauthenticated, inherits_reason=True):

@@ -1,20 +1,23 @@
 """Errors on the wire: domain errors become google.rpc.Status with details (AIP-193), unknown errors a constant."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import grpc
 import structlog
 from google.protobuf.any_pb2 import Any as PackedDetail
+from google.protobuf.descriptor import Descriptor, ServiceDescriptor
 from google.protobuf.message import DecodeError, Message
 from google.rpc import error_details_pb2, status_pb2
 from grpc.aio import AbortError
 
 from chassis.kernel.errors import DomainError, Invalid, Unavailable
 from chassis.logs import describe_error
+from chassis.rpc.field_paths import find_field_path
 from chassis.rpc.interceptor import Context, ContextInterceptor
+from chassis.rpc.methods import methods_of
 from chassis.rpc.request_context import REQUEST_ID_KEY, request_id
 
 ERROR_DOMAIN = "taskmanager"
@@ -59,6 +62,8 @@ class RichStatus:
     retry_after_seconds: float | None = None
     is_retryable_elsewhere: bool = False
     """True: the call was refused before any work. ErrorInfo then has the metadata `not_started: true`."""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    """Facts of the error with the reason, for programs."""
 
     def pack(self) -> bytes:
         """Return the serialized google.rpc.Status for the trailers, shortened to the size that they can hold."""
@@ -69,7 +74,7 @@ class RichStatus:
         return self._packed(MAX_TEXT_LENGTHS[-1], MAX_VIOLATIONS // 2)
 
     def _packed(self, max_length: int, max_violations: int) -> bytes:
-        metadata = {NOT_STARTED_KEY: "true"} if self.is_retryable_elsewhere else {}
+        metadata = {**self.metadata, **({NOT_STARTED_KEY: "true"} if self.is_retryable_elsewhere else {})}
         details = [_pack(error_details_pb2.ErrorInfo(reason=self.reason, domain=ERROR_DOMAIN, metadata=metadata))]
         if self.violations:
             details.append(
@@ -101,17 +106,22 @@ class RichStatus:
         )
 
 
-def rich_status(code: grpc.StatusCode, error: DomainError) -> RichStatus:
-    """Return the status of a domain error with this code."""
+def rich_status(code: grpc.StatusCode, error: DomainError, request: Descriptor | None = None) -> RichStatus:
+    """Return the status of a domain error with this code. Its fields are paths in the request."""
     errors = error.violations if isinstance(error, Invalid) else (error,)
-    violations = tuple(
-        Violation(violation.field, violation.reason, violation.message)
-        for violation in errors
-        if violation.field or len(errors) > 1
+    found = [Violation(each.field, each.reason, each.message) for each in errors]
+    if request is not None:
+        found = [replace(each, field=find_field_path(request, each.field)) for each in found]
+    violations = tuple(violation for violation in found if violation.field or len(errors) > 1)
+    return RichStatus(
+        code,
+        _truncate(error.message, 500),
+        errors[0].reason,
+        violations,
+        error.retry_after_seconds,
+        error.is_retryable_elsewhere,
+        errors[0].metadata,
     )
-    reason = errors[0].reason
-    message = _truncate(error.message, 500)
-    return RichStatus(code, message, reason, violations, error.retry_after_seconds, error.is_retryable_elsewhere)
 
 
 def read_status(error: grpc.RpcError) -> RichStatus:
@@ -120,11 +130,12 @@ def read_status(error: grpc.RpcError) -> RichStatus:
     # A sequence of pairs, although the type stubs declare another type.
     trailers: Any = error.trailing_metadata() or ()
     raw = next((value for key, value in trailers if key == DETAILS_KEY), None)
-    reason, violations, retry_after_seconds, is_retryable_elsewhere = code.name, [], None, False
+    reason, violations, retry_after_seconds = code.name, [], None
+    metadata: dict[str, str] = {}
     for detail in _parse(raw):
         if detail.Is(error_details_pb2.ErrorInfo.DESCRIPTOR):
             info = _unpack(detail, error_details_pb2.ErrorInfo())
-            reason, is_retryable_elsewhere = info.reason or reason, NOT_STARTED_KEY in info.metadata
+            reason, metadata = info.reason or reason, dict(info.metadata)
         elif detail.Is(error_details_pb2.BadRequest.DESCRIPTOR):
             violations = [
                 Violation(violation.field, violation.reason, violation.description)
@@ -132,7 +143,8 @@ def read_status(error: grpc.RpcError) -> RichStatus:
             ]
         elif detail.Is(error_details_pb2.RetryInfo.DESCRIPTOR):
             retry_after_seconds = _unpack(detail, error_details_pb2.RetryInfo()).retry_delay.ToMilliseconds() / 1000
-    return RichStatus(code, message, reason, tuple(violations), retry_after_seconds, is_retryable_elsewhere)
+    is_retryable_elsewhere = metadata.pop(NOT_STARTED_KEY, None) is not None
+    return RichStatus(code, message, reason, tuple(violations), retry_after_seconds, is_retryable_elsewhere, metadata)
 
 
 class ErrorInterceptor(ContextInterceptor):
@@ -140,10 +152,13 @@ class ErrorInterceptor(ContextInterceptor):
 
     A domain error gets the status of its nearest class in the table. Any other exception becomes INTERNAL with a
     fixed message, because its text may contain a connection string. It is logged in full.
+
+    A violation has the path of its field in the request of the method.
     """
 
-    def __init__(self, table: StatusTable) -> None:
+    def __init__(self, table: StatusTable, services: Iterable[ServiceDescriptor] = ()) -> None:
         self._table = {**KERNEL_STATUS, **table}
+        self._requests: dict[str, Descriptor] = {path: method.input_type for path, method in methods_of(services)}
 
     @asynccontextmanager
     async def call_context(self, context: Context, method: str) -> AsyncIterator[None]:
@@ -152,7 +167,7 @@ class ErrorInterceptor(ContextInterceptor):
         except AbortError:
             raise
         except DomainError as error:
-            status = rich_status(self.status_code(error), error)
+            status = rich_status(self.status_code(error), error, self._requests.get(method))
             _explain(status.reason, error.__cause__ if isinstance(error, Unavailable) else None)
             await status.abort(context)
         except Exception as error:

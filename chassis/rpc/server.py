@@ -152,7 +152,7 @@ class GrpcServer:
                 *([tracing] if is_enabled() else []),
                 RequestIdInterceptor(),
                 AccessLogInterceptor(ServerMetrics([*services, *_FOREIGN_SERVICES])),
-                ErrorInterceptor({**ACCESS_STATUS, **status}),
+                ErrorInterceptor({**ACCESS_STATUS, **status}, services),
                 *interceptors,
                 JwtInterceptor(verifier=verifier, policy=policy),
                 ReceiveInterceptor(pending),

@@ -2,7 +2,7 @@
 
 from enum import IntEnum
 from http import HTTPStatus
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 
 class ExitCode(IntEnum):
@@ -164,11 +164,21 @@ class SessionsLocked(CliError):
 
 
 class DuplicateFile(CliError):
-    """The same file was imported as {import_id}.
+    """The same file was uploaded as the import {import_id}, {advice}.
 
-    Undo that import with `taskmanager import --undo {import_id}`, import the file again with
-    `--option allow_same_file=true`, or check it with other options by `--dry-run`.
+    Or import the file again with `--option allow_same_file=true`, or check it with other options by `--dry-run`.
     """
+
+    ADVICE: ClassVar = {
+        "queued": "which is queued. Watch it with `taskmanager imports watch {import_id}`",
+        "running": "which is running. Watch it with `taskmanager imports watch {import_id}`",
+        "succeeded": "which has succeeded. Undo it with `taskmanager import --undo {import_id}`",
+        "undoing": "whose undo is in progress. Wait for its end with `taskmanager imports watch {import_id}`",
+    }
+    """By the state of that import."""
+
+    def __init__(self, *, import_id: str, import_state: str) -> None:
+        super().__init__(import_id=import_id, advice=self.ADVICE[import_state].format(import_id=import_id))
 
 
 class ImportNotSuccessful(CliError):
@@ -213,6 +223,11 @@ class Refused(CliError):
     def has_reason(self, reason: str) -> bool:
         """Return True if a detail of the error has the reason."""
         return any(detail.get("reason") == reason for detail in self.details)
+
+    def metadata_of(self, reason: str) -> dict[str, str]:
+        """Return the facts of the detail with the reason, empty if there is none."""
+        found = (detail.get("metadata") for detail in self.details if detail.get("reason") == reason)
+        return next(found, None) or {}
 
     def lines(self) -> list[str]:
         """Return the message, one line for each invalid field if there are several, and the advice to repeat."""

@@ -16,7 +16,12 @@ from taskmanager_cli.errors import (
 
 VARIABLE = "TASKMANAGER_TOKEN"
 _FORMAT = re.compile(r"tm_[0-9A-Za-z]{49}")
-_SCOPE = re.compile(r"[a-z]+:[a-z]+")
+_REFUSALS = {
+    "PERSONAL_TOKEN_EXPIRED": "The personal access token has expired",
+    "PERSONAL_TOKEN_REVOKED": "The personal access token was revoked",
+    "INVALID_PERSONAL_TOKEN": "The personal access token is wrong or unknown",
+}
+"""By the reason of the error. The server's message has its own advice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +43,10 @@ class PersonalToken:
         login += f" with `{command}`"
         replace = f"set {VARIABLE} to it" if self.from_environment else f"store it with `{command} --token`"
         if error.http_status == HTTPStatus.UNAUTHORIZED:
-            message = str(error).partition(". ")[0].rstrip(".")
+            message = next((text for reason, text in _REFUSALS.items() if error.has_reason(reason)), str(error))
             return PersonalTokenRefused(message=message, source=self.source, login=login, replace=replace)
         if error.has_reason("TOKEN_SCOPE_MISSING"):
-            scopes = _SCOPE.findall(str(error)) or ["SCOPE"]
+            scopes = error.metadata_of("TOKEN_SCOPE_MISSING").get("scopes", "SCOPE").split()
             return PersonalTokenScopeMissing(
                 scopes=" or ".join(scopes), scope=scopes[0], source=self.source, login=login, replace=replace
             )

@@ -1,7 +1,10 @@
 """Violations of the contract in a request, collected so that the client learns all of them at once."""
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+from chassis.kernel.quoting import visible
 
 MAX_VIOLATIONS = 50
 MAX_NAME_LENGTH = 100
@@ -14,6 +17,8 @@ class Violation:
     reason: str
     field: str | None
     message: str
+    metadata: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Facts for programs."""
 
 
 class InvalidRequest(Exception):
@@ -48,6 +53,5 @@ class Violations:
 
 
 def printable_name(name: str) -> str:
-    """Return a client's field name in a form fit for a response: truncated, lone surrogates replaced for JSON."""
-    truncated = name if len(name) <= MAX_NAME_LENGTH else name[: MAX_NAME_LENGTH - 1] + "…"
-    return truncated.encode("utf-8", "replace").decode("utf-8")
+    """Return a client's field name in a form fit for a response: truncated, invisible characters as code points."""
+    return visible(name if len(name) <= MAX_NAME_LENGTH else name[: MAX_NAME_LENGTH - 1] + "…")

@@ -90,7 +90,7 @@ async def test_scopes_limit_a_token_everywhere(system, sonu):
         assert (await client.get("/tasks")).status_code == 200
         refused = await client.post("/tasks", json={"title": "x"})
         assert (refused.status_code, error_details(refused)) == (403, [("TOKEN_SCOPE_MISSING", None)])
-        assert "tasks:write" in refused.json()["error"]["message"]
+        assert refused.json()["error"]["details"][0]["metadata"] == {"scopes": "tasks:write"}
         upload = await client.post("/imports", content=FILE, headers={"content-type": "text/csv"})
         assert (upload.status_code, error_details(upload)) == (403, [("TOKEN_SCOPE_MISSING", None)])
         assert (await client.get("/me")).status_code == 403

@@ -67,7 +67,7 @@ def import_file(
             if not yes and not dry_run:
                 _require_consent()
             found = watch_import(client, upload.send(proposed)["id"])
-            _print_result(client, found, as_json=as_json)
+            _print_result(client, found, inspection["column_warnings"], as_json=as_json)
             if found["rows_failed"]:
                 csv_format = format_of(source, inspection["delimiter"])
                 _keep_rejected_rows(client, found["id"], errors, csv_format, force=force)
@@ -126,12 +126,11 @@ def _require_consent() -> None:
         raise typer.Exit
 
 
-def _print_result(client: Client, found: dict[str, Any], *, as_json: bool) -> None:
+def _print_result(client: Client, found: dict[str, Any], shown_warnings: list[str], *, as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
-    # The inspection has listed the columns that are not used.
-    print_import(found | {"warnings": [text for text in found["warnings"] if " not used" not in text]})
+    print_import(found | {"warnings": [text for text in found["warnings"] if text not in shown_warnings]})
     print_errors(client, found)
 
 

@@ -11,7 +11,6 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColu
 
 from taskmanager_cli.client import Client
 from taskmanager_cli.commands.import_progress import IMPORTS_PATH
-from taskmanager_cli.commands.options import UUID_PATTERN
 from taskmanager_cli.errors import ConnectionLost, DuplicateFile, Refused, ServerFailed
 from taskmanager_cli.output import note, stderr
 
@@ -95,5 +94,5 @@ def _note_possible_import() -> None:
 
 def _explain(error: Refused) -> Refused | DuplicateFile:
     """Return the error for a file that was imported before, which names commands instead of fields of the API."""
-    import_id = UUID_PATTERN.search(str(error)) if error.has_reason("DUPLICATE_FILE") else None
-    return DuplicateFile(import_id=import_id[0]) if import_id else error
+    facts = error.metadata_of("DUPLICATE_FILE")
+    return DuplicateFile(**facts) if facts.get("import_state") in DuplicateFile.ADVICE else error

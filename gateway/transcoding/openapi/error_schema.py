@@ -56,6 +56,13 @@ ERROR_SCHEMAS: Mapping[str, Mapping[str, Any]] = {
                 "description": "The invalid field, as the request names it, or null.",
             },
             "message": {"type": "string", "description": "A text for people."},
+            "metadata": {"$ref": "#/components/schemas/ErrorMetadata"},
         },
+    },
+    "ErrorMetadata": {
+        "type": "object",
+        "description": "Facts for programs, by name: `import_id` and `import_state` (`queued`, `running`, `succeeded`"
+        " or `undoing`) of DUPLICATE_FILE, `scopes` (separated by spaces) of TOKEN_SCOPE_MISSING.",
+        "additionalProperties": {"type": "string"},
     },
 }

@@ -60,12 +60,14 @@ def http_error_from(
             violation.reason or rich_status.reason, client_field_path(violation.field), violation.message or message
         )
         for violation in rich_status.violations
-    ]
+    ] or [Violation(rich_status.reason, None, message)]
+    # The reason and the metadata of a status are those of its first violation.
+    violations[0] = replace(violations[0], metadata=rich_status.metadata)
     return HttpError(
         _http_status(rich_status, is_etag_from_header=is_etag_from_header),
         rich_status.code.name,
         message,
-        violations or [Violation(rich_status.reason, None, message)],
+        violations,
         headers=_headers(rich_status),
     )
 

@@ -38,16 +38,18 @@ class HttpError(Exception):
                 "status": self.status,
                 "message": self.message,
                 "request_id": request_id,
-                "details": [
-                    {"reason": detail.reason, "field": detail.field, "message": detail.message}
-                    for detail in self.details
-                ],
+                "details": [_detail(violation) for violation in self.details],
             }
         }
 
     def to_json(self, request_id: str) -> bytes:
         """Return the error body as JSON."""
         return to_json(self.body(request_id))
+
+
+def _detail(violation: Violation) -> dict[str, Any]:
+    detail: dict[str, Any] = {"reason": violation.reason, "field": violation.field, "message": violation.message}
+    return detail | {"metadata": violation.metadata} if violation.metadata else detail
 
 
 def invalid_request(error: InvalidRequest) -> HttpError:

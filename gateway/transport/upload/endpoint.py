@@ -25,6 +25,7 @@ from gateway.transport.responses.replay import replay_header
 from gateway.transport.responses.send import location_header, send_response
 from gateway.transport.upload.body import UploadBodyReader
 from gateway.transport.upload.sender import CallEnded, UploadCall, UploadSender
+from gateway.transport.upload.uploaded_file import FILE_PART
 
 UPLOAD_RPCS = frozenset(f"taskmanager.imports.v1.ImportService.{name}" for name in ("UploadImport", "InspectImport"))
 """The rpcs that take the messages of an upload."""
@@ -140,5 +141,5 @@ async def _response_of(call: UploadCall) -> Any:
 
 
 def _client_field_path(field: str) -> str | None:
-    """Return the name of the query parameter for a field path of the request message."""
-    return field.removeprefix("options.") or None
+    """Return the name of the query parameter, or of the part of the form, for a field path of the request message."""
+    return FILE_PART if field == "chunk" else field.removeprefix("options.") or None

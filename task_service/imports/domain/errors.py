@@ -3,6 +3,9 @@
 from chassis.kernel.errors import DomainError, Invalid
 from task_service.tasks.domain.errors import ExternalIdTaken, InvalidTask
 
+FILE_FIELD = "chunk"
+"""Field of the upload's messages that has the bytes of the file."""
+
 
 class ImportNotFound(DomainError):
     """No such import."""
@@ -39,7 +42,7 @@ class ContinuationRowRejected(InvalidTask):
 class InvalidUpload(Invalid):
     """The upload is invalid."""
 
-    field = "file"
+    field = FILE_FIELD
 
 
 class EmptyFile(InvalidUpload):
@@ -148,32 +151,22 @@ class ControlCharacterInFileName(InvalidUpload):
     field = "file_name"
 
 
-class DuplicateFile(DomainError):
-    """The same file was imported as {import_id}.
-
-    Undo that import first (:undo), set allow_same_file to import the file again, or set validate_only to check it with
-    other options.
-    """
-
-    field = "file"
-
-
 class FileTooLarge(DomainError):
     """The file is larger than {limit} bytes."""
 
-    field = "file"
+    field = FILE_FIELD
 
 
 class StorageQuotaExceeded(DomainError):
     """The owner's stored files would exceed {limit} bytes. Files of ended imports are deleted after their retention."""
 
-    field = "file"
+    field = FILE_FIELD
 
 
 class StorageFull(DomainError):
     """The storage is full. Try again later."""
 
-    field = "file"
+    field = FILE_FIELD
 
 
 class ImportEnded(DomainError):

@@ -10,6 +10,7 @@ from sqlalchemy import and_, bindparam, delete, func, insert, select, text, upda
 from chassis.database.pool import Connection
 from chassis.database.statement import Statement
 from chassis.tracing.spans import current_traceparent
+from task_service.imports.domain.duplicate_file import DuplicateImport, DuplicateState
 from task_service.imports.domain.header.header import Header
 from task_service.imports.domain.imports import NewImport
 from task_service.imports.persistence.notifications import NOTIFY
@@ -64,13 +65,12 @@ _LOCK_FILE_CONTENT = Statement(
 )
 _FIND_DUPLICATE_FILE = Statement(
     text("""
-    SELECT first.id FROM imports new JOIN imports first USING (owner_id)
+    SELECT first.id, CASE WHEN undo.state = 'running' THEN 'undoing' ELSE first.state END
+    FROM imports new JOIN imports first USING (owner_id) LEFT JOIN import_undos undo ON undo.import_id = first.id
     WHERE new.id = :import_id AND first.id <> new.id AND first.sha256 = :sha256 AND NOT first.validate_only
         AND (first.state IN ('queued', 'running')
             OR first.state = 'succeeded' AND first.rows_created + first.rows_updated > 0)
-        AND NOT EXISTS (
-            SELECT FROM import_undos undo WHERE undo.import_id = first.id AND undo.state = 'succeeded'
-        )
+        AND undo.state IS DISTINCT FROM 'succeeded'
     ORDER BY first.id LIMIT 1
     """)
 )
@@ -127,10 +127,10 @@ class SqlUploads:
         await NOTIFY.run(self._connection, import_id=import_id)
         return cursor.rowcount == 1
 
-    async def find_duplicate_file(self, import_id: UUID, sha256: bytes) -> UUID | None:
+    async def find_duplicate_file(self, import_id: UUID, sha256: bytes) -> DuplicateImport | None:
         await _LOCK_FILE_CONTENT.run(self._connection, import_id=import_id, sha256=sha256)
         row = await (await _FIND_DUPLICATE_FILE.run(self._connection, import_id=import_id, sha256=sha256)).fetchone()
-        return row[0] if row else None
+        return DuplicateImport(row[0], DuplicateState(row[1])) if row else None
 
     async def stored_bytes(self, owner_id: UUID) -> int:
         await _LOCK_OWNER_QUOTA.run(self._connection, owner_id=str(owner_id))

@@ -29,6 +29,7 @@ def inspection_to_proto(found: Inspection) -> import_service_pb2.InspectImportRe
         rows=map(_task_to_proto, found.tasks),
         problems=map(row_error_to_proto, found.problems),
         options=upload_options_to_proto(options),
+        column_warnings=header.column_warnings if header else (),
     )
 
 

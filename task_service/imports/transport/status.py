@@ -4,10 +4,11 @@ import grpc
 
 from chassis.rpc.errors import StatusTable
 from task_service.imports.domain import errors
+from task_service.imports.domain.duplicate_file import DuplicateFile
 
 STATUS: StatusTable = {
     errors.ImportNotFound: grpc.StatusCode.NOT_FOUND,
-    errors.DuplicateFile: grpc.StatusCode.ALREADY_EXISTS,
+    DuplicateFile: grpc.StatusCode.ALREADY_EXISTS,
     errors.FileTooLarge: grpc.StatusCode.RESOURCE_EXHAUSTED,
     errors.UploadIdle: grpc.StatusCode.DEADLINE_EXCEEDED,
     errors.StorageQuotaExceeded: grpc.StatusCode.RESOURCE_EXHAUSTED,

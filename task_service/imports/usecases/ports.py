@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 from chassis.kernel.pagination import Page, PageRequest
+from task_service.imports.domain.duplicate_file import DuplicateImport
 from task_service.imports.domain.header.header import Header
 from task_service.imports.domain.imports import Checkpoint, Counts, Failure, Import, Lease, NewImport, State, WaitReason
 from task_service.imports.domain.queue_depth import QueueDepth
@@ -34,7 +35,7 @@ class Uploads(Protocol):
     async def queue(self, import_id: UUID, header: Header, upload: StoredUpload) -> bool:
         """Change an uploading import to queued; return False if the cleanup has deleted it."""
 
-    async def find_duplicate_file(self, import_id: UUID, sha256: bytes) -> UUID | None:
+    async def find_duplicate_file(self, import_id: UUID, sha256: bytes) -> DuplicateImport | None:
         """Return the owner's first import of the same bytes.
 
         Failed, cancelled and undone imports and dry runs do not count. The call locks these bytes of this owner until

@@ -12,11 +12,9 @@ from chassis.kernel.ids import NewId
 from task_service.access import owner_for
 from task_service.history.domain.events import Actor
 from task_service.idempotency.key import IdempotencyKey
+from task_service.imports.domain.duplicate_file import DuplicateFile
 from task_service.imports.domain.duplicates import OnDuplicate
-from task_service.imports.domain.errors import (
-    DuplicateFile,
-    UploadIncomplete,
-)
+from task_service.imports.domain.errors import UploadIncomplete
 from task_service.imports.domain.header.header import HeaderLimits, HeaderScanner
 from task_service.imports.domain.imports import Defaults, Import, NewImport
 from task_service.imports.domain.options.upload_options import UploadOptions, check_file_name
@@ -106,9 +104,9 @@ class UploadImport:
             if not transaction.is_replay:
                 work = await transaction.begin()
                 if not (request.options.allow_same_file or request.options.validate_only):
-                    duplicate_id = await work.uploads.find_duplicate_file(new.id, stored.sha256)
-                    if duplicate_id is not None:
-                        raise DuplicateFile(import_id=duplicate_id)
+                    duplicate = await work.uploads.find_duplicate_file(new.id, stored.sha256)
+                    if duplicate is not None:
+                        raise DuplicateFile(duplicate)
                 # Checked again: another upload may have finished since the first check.
                 self.quota.check(await _stored_bytes(work.uploads, new.owner_id), stored.size)
                 if not await work.uploads.queue(new.id, incoming.header(), stored):

@@ -1,6 +1,6 @@
 """Rules about the requests of a batch, and the errors of single requests.
 
-An error names the field with the index of its request, such as requests[3].task.title or ids[3].
+An error names the field with the index of its request, such as requests[3].title or ids[3].
 """
 
 from collections import Counter
@@ -34,19 +34,18 @@ def ensure_unique(keys: Sequence[Hashable], *, name: str = "id", field: str = "r
 
 
 @contextmanager
-def with_index(index: int, prefix: str = "") -> Iterator[None]:
+def with_index(index: int) -> Iterator[None]:
     """Add the index of the request to the field of every error that is raised inside."""
     try:
         yield
     except Invalid as error:
         for violation in error.violations:
-            _add_index(violation, index, prefix)
+            _add_index(violation, index)
         raise
     except DomainError as error:
-        # An etag is a precondition of the request, not a value of the task.
-        _add_index(error, index, "" if error.field == "etag" else prefix)
+        _add_index(error, index)
         raise
 
 
-def _add_index(error: DomainError, index: int, prefix: str) -> None:
-    error.field = f"requests[{index}].{prefix}{error.field}" if error.field else f"requests[{index}]"
+def _add_index(error: DomainError, index: int) -> None:
+    error.field = f"requests[{index}].{error.field}" if error.field else f"requests[{index}]"

@@ -168,4 +168,6 @@ class ReadOnlyField(InvalidTask):
 
 
 class UnknownField(InvalidTask):
-    """Unknown field. See /docs."""
+    """The update_mask names {name}, which is not a field of a task. See /docs."""
+
+    field = "update_mask"

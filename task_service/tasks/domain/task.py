@@ -7,6 +7,7 @@ from uuid import UUID
 
 from chassis.kernel.errors import Invalid, raise_all
 from chassis.kernel.identity import Caller
+from chassis.kernel.quoting import quote
 from task_service.access import owner_for, sees_all
 from task_service.tasks.domain import values as rules
 from task_service.tasks.domain.errors import (
@@ -172,7 +173,11 @@ class TaskDraft(NamedTuple):
             if (name in mask if mask else getattr(self, name))
         }
         others = sorted(set(mask) - _RULES.keys())
-        errors += (ReadOnlyField(field=name) if name in _READ_ONLY else UnknownField(field=name) for name in others)
+        # The request has an id of its own.
+        errors += (
+            ReadOnlyField(field=f"task.{name}") if name in _READ_ONLY else UnknownField(name=quote(name))
+            for name in others
+        )
         raise_all(errors)
         return new
 

@@ -8,12 +8,12 @@ from collections.abc import Iterable
 from datetime import date
 from enum import StrEnum
 from functools import cache
-from itertools import chain
 from unicodedata import normalize
 from uuid import UUID
 
 from chassis.kernel.errors import Invalid, collect_errors
 from chassis.kernel.ids import parse_id
+from chassis.kernel.quoting import INVISIBLE_CHARACTERS, code_point
 from task_service.tasks.domain.errors import (
     BlankLabel,
     BlankTitle,
@@ -44,16 +44,6 @@ _CONTROL_CHARACTERS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 LINE_BREAKS = "\n\v\f\r\x85\u2028\u2029"
 """Mandatory line breaks (Unicode Standard Annex 14)."""
-
-# Invisible characters: C1 controls, Default_Ignorable_Code_Point (Unicode's DerivedCoreProperties.txt), annotation
-# marks and the empty Braille cell.
-_INVISIBLE_RANGES = (
-    *(range(0x80, 0xA0), range(0x115F, 0x1161), range(0x17B4, 0x17B6), range(0x180B, 0x1810), range(0x200B, 0x2010)),
-    *(range(0x202A, 0x202F), range(0x2060, 0x2070), range(0xFE00, 0xFE10), range(0xFFF0, 0xFFFC)),
-    *(range(0x1BCA0, 0x1BCA4), range(0x1D173, 0x1D17B), range(0xE0000, 0xE1000)),
-    (0xAD, 0x034F, 0x061C, 0x2800, 0x3164, 0xFEFF, 0xFFA0),
-)
-INVISIBLE_CHARACTERS = frozenset(map(chr, chain.from_iterable(_INVISIBLE_RANGES)))
 
 
 class Status(StrEnum):
@@ -137,13 +127,13 @@ def validate_characters(text: str, field: str, allowed: str, errors: list[Invali
 
 def _character_error(text: str, field: str, allowed: str) -> Invalid | None:
     found = _forbidden_except(allowed).search(text)
-    return ForbiddenCharacter(field=field, character=_code_point(found[0])) if found else None
+    return ForbiddenCharacter(field=field, character=code_point(found[0])) if found else None
 
 
 def find_control_character(text: str) -> str:
     """Return the first control character or line separator, such as U+0007. Return "" if there is none."""
     found = _CONTROL_CHARACTERS.search(text)
-    return _code_point(found[0]) if found else ""
+    return code_point(found[0]) if found else ""
 
 
 @cache
@@ -153,10 +143,6 @@ def _forbidden_except(allowed: str) -> re.Pattern[str]:
         if allowed
         else f"[\x00-\x1f\x7f{REPLACEMENT_CHARACTER}]"
     )
-
-
-def _code_point(character: str) -> str:
-    return f"U+{ord(character):04X}"
 
 
 def validate_status(word: str, errors: list[Invalid]) -> Status:

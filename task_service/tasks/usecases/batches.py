@@ -103,7 +103,7 @@ class BatchUpdateTasks:
         locked = await _lock_all(work, [update.task_id for update, _ in accepted])
         changes: list[tuple[Task, Task]] = []
         async for index, (update, values) in iterate_cooperatively(enumerate(accepted)):
-            with with_index(index, "task."):
+            with with_index(index):
                 task = locked.get(update.task_id)
                 changes.append(apply_update(task, values, etag=update.etag, caller=caller, now=self.now()))
         return changes
@@ -115,7 +115,7 @@ class BatchUpdateTasks:
         """
         for index, (before, after) in enumerate(changes):
             if after.external_id != before.external_id:
-                with with_index(index, "task."):
+                with with_index(index):
                     await work.tasks.update(after)
         others = [after for before, after in changes if after is not before and after.external_id == before.external_id]
         if others:
@@ -170,7 +170,7 @@ async def handle_each(requests: Sequence[Request], handle: Callable[[Request], A
     errors: list[Invalid] = []
     results: list[Result] = []
     async for index, request in iterate_cooperatively(enumerate(requests)):
-        with collect_errors(errors), with_index(index, "task."):
+        with collect_errors(errors), with_index(index):
             results.append(await handle(request))
     raise_all(errors)
     return results
@@ -183,7 +183,7 @@ async def create_tasks(work: TasksUnitOfWork, tasks: Mapping[int, Task], *, acto
     taken = {task.id for task in await work.tasks.add_all([*tasks.values()])}
     for index, task in tasks.items():
         if task.id in taken:
-            with with_index(index, "task."):
+            with with_index(index):
                 raise ExternalIdTaken
     events = [task_created(task, by=actor, event_id=new_id()) async for task in iterate_cooperatively(tasks.values())]
     await work.events.record_all(events)

@@ -50,7 +50,7 @@ class BatchUpsertTasks:
             if not transaction.is_replay:
                 upserts = await handle_each(drafts, lambda draft: self._accept(caller, draft))
                 keys = [upsert.key for upsert in upserts]
-                ensure_unique(keys, name="external_id", field="requests[{index}].task.external_id")
+                ensure_unique(keys, name="external_id", field="requests[{index}].external_id")
                 work = await transaction.begin()
                 existing = await _lock_existing_tasks(work, upserts)
                 results = await self._write(work, Actor.from_caller(caller), upserts, existing)

@@ -75,7 +75,7 @@ async def test_one_error_rolls_back_the_whole_batch(system):
     stale = Update(id=first.id, task=task_pb2.Task(title="new", etag="99"))
     assert (await expect_failure(update_all(system, sonu, stale)))[1:] == (
         "ETAG_MISMATCH",
-        [("requests[0].etag", "ETAG_MISMATCH")],
+        [("requests[0].task.etag", "ETAG_MISMATCH")],
     )
     duplicate = await expect_failure(create_all(system, sonu, "a", "b", external_id="B-1"))
     assert duplicate[1:] == (

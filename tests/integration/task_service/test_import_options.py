@@ -33,7 +33,7 @@ async def test_import_shows_the_options_it_runs_with(system):
     sonu = await system.new_user("sonu")
     found = (await get(system, sonu, (await upload(system, sonu, FILE, **OPTIONS)).id)).options
     normalized = {
-        "mapping": '{"#1": "title", "kind": null}',
+        "mapping": '{"#1": "title", "Kind": null}',
         "value_mapping": '{"status": {"n/a": null, "blocked": "pending"}}',
         "null_values": "null|n/a",
         "allow_same_file": True,
@@ -57,7 +57,7 @@ async def test_options_of_an_import_apply_to_another_file(system):
     )
     found = second.options
     assert (found.date_format, found.date_order, found.row_filter) == ("D/M/YYYY", 0, "")
-    assert (found.on_duplicate, found.mapping) == (Options.ON_DUPLICATE_FAIL, '{"kind": null, "subject": "title"}')
+    assert (found.on_duplicate, found.mapping) == (Options.ON_DUPLICATE_FAIL, '{"Kind": null, "Subject": "title"}')
     assert (found.time_zone, found.max_errors, found.default_labels) == ("Europe/Berlin", 7, "x,y")
     assert (found.header_row, found.delimiter) == (0, "")
 
@@ -68,7 +68,7 @@ async def test_options_of_an_import_of_others_are_refused(system, import_id):
     others = await upload(system, anna, FILE, **OPTIONS)
     failure = await expect_failure(upload(system, sonu, FILE, options_from=import_id or others.id))
     assert failure.code is grpc.StatusCode.INVALID_ARGUMENT
-    assert failure.violations == [("options_from", "UNKNOWN_OPTIONS_IMPORT")]
+    assert failure.violations == [("options.options_from", "UNKNOWN_OPTIONS_IMPORT")]
 
 
 async def test_options_of_an_unfinished_upload_are_refused(system, database):
@@ -77,7 +77,7 @@ async def test_options_of_an_unfinished_upload_are_refused(system, database):
     first = await upload(system, sonu, FILE, **OPTIONS)
     await database.execute("UPDATE tasks.imports SET state = 'uploading'")
     failure = await expect_failure(upload(system, sonu, FILE, options_from=first.id))
-    assert failure.violations == [("options_from", "UNKNOWN_OPTIONS_IMPORT")]
+    assert failure.violations == [("options.options_from", "UNKNOWN_OPTIONS_IMPORT")]
 
 
 @pytest.mark.parametrize(
@@ -100,4 +100,4 @@ async def test_options_of_an_unfinished_upload_are_refused(system, database):
 async def test_invalid_row_option_is_refused(system, options, reason, field):
     sonu = await system.new_user("sonu")
     failure = await expect_failure(upload(system, sonu, b"title,Kind,Kind\na,x,y\n", **options))
-    assert failure.violations == [(field, reason)]
+    assert failure.violations == [(f"options.{field}", reason)]

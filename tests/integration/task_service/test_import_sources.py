@@ -24,10 +24,10 @@ async def test_source_is_recognised_by_the_header_line(system):
     assert (found.source_detected, found.options.source) == ("jira", "jira")
     assert found.options.on_unknown_assignee == Options.ON_UNKNOWN_ASSIGNEE_LEAVE_EMPTY
     assert json.loads(found.options.mapping) == {
-        "summary": "title",
-        "issue_key": "external_id",
-        "due_date": "due_date",
-        "labels": "labels",
+        "Summary": "title",
+        "Issue key": "external_id",
+        "Due date": "due_date",
+        "Labels": "labels",
     }
     assert list(found.warnings) == ["The column 'Custom field (Rank)' is not used."]
 
@@ -45,8 +45,8 @@ async def test_options_of_the_caller_override_those_of_the_source(system):
     assert (found.source_detected, found.options.source) == ("", "jira")
     assert found.options.on_unknown_assignee == Options.ON_UNKNOWN_ASSIGNEE_FAIL
     mapping = json.loads(found.options.mapping)
-    assert (mapping["custom_field_(rank)"], mapping["#4"], mapping["#5"]) == ("external_id", None, "labels")
-    assert "issue_key" not in mapping
+    assert (mapping["Custom field (Rank)"], mapping["#4"], mapping["#5"]) == ("external_id", None, "labels")
+    assert "Issue key" not in mapping
 
 
 async def test_next_column_of_a_field_replaces_a_mapped_one(system):
@@ -54,7 +54,7 @@ async def test_next_column_of_a_field_replaces_a_mapped_one(system):
     sonu = await system.new_user("sonu")
     file = b"Summary,Issue key,Key\na,WEB-1,1\n"
     found = await upload(system, sonu, file, source="jira", mapping='{"Issue key": null}')
-    assert json.loads(found.options.mapping) == {"summary": "title", "issue_key": None, "key": "external_id"}
+    assert json.loads(found.options.mapping) == {"Summary": "title", "Issue key": None, "Key": "external_id"}
 
 
 async def test_recognition_can_be_switched_off(system):

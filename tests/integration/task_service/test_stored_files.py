@@ -6,7 +6,9 @@ from typing import Any
 from uuid import UUID
 
 import grpc
+import psycopg
 import pytest
+from taskmanager.imports.v1 import import_ingest_service_pb2 as ingest_pb2
 from taskmanager.imports.v1 import import_pb2, import_service_pb2
 
 from chassis.database.pool import open_pool
@@ -16,6 +18,7 @@ from task_service.imports.usecases.upload_cleanup import DeleteExpiredUploads, o
 from task_service.settings import TasksSettings
 from tests.integration.task_service.conftest import Stored
 from tests.integration.task_service.import_calls import END, FILE, batch, get, upload
+from tests.integration.task_service.undo_calls import undo, wait_until_over
 from tests.support.grpc_calls import refused
 
 MAX_RUNNING = TasksSettings.model_fields["max_concurrent_imports_per_owner"].default
@@ -36,13 +39,49 @@ async def test_duplicate_file_is_refused_with_the_first_import_id(system, stored
     status = await refused(upload_once(system, sonu))
     assert (status.code, status.reason) == (grpc.StatusCode.ALREADY_EXISTS, "DUPLICATE_FILE")
     assert status.message == (
-        f"The same file was imported as {first.id}. Undo that import first (:undo), set allow_same_file to import the"
-        " file again, or set validate_only to check it with other options."
+        f"The same file was uploaded as the import {first.id}, which is queued."
+        " Wait for its end, or cancel it (:cancel). Set allow_same_file to import the file again, or validate_only to"
+        " check it with other options."
     )
     assert await database.execute("SELECT count(*) FROM tasks.imports") == [(1,)]
     assert stored.names() == [object_key(UUID(first.id))]
     assert stored.unfinished() == []
     assert (await upload(system, sonu, allow_same_file=True)).id != first.id
+
+
+async def test_duplicate_file_says_what_its_import_does(system, worker, database):
+    """An import that runs can't be undone, nor one whose undo is in progress. An undone one is no obstacle."""
+    sonu = await system.new_user("sonu")
+    first = await upload_once(system, sonu)
+
+    async def expect_duplicate(state: str, advice: str) -> None:
+        status = await refused(upload_once(system, sonu))
+        assert dict(status.metadata) == {"import_id": first.id, "import_state": state}
+        assert f"{first.id}, {advice}. Set" in status.message
+
+    await expect_duplicate("queued", "which is queued. Wait for its end, or cancel it (:cancel)")
+    lease = await worker.claim()
+    await expect_duplicate("running", "which is running. Wait for its end, or cancel it (:cancel)")
+    await worker.stream(lease, batch(lease.checkpoint, ["x", "", ""], size=20), END)
+    await expect_duplicate("succeeded", "which has succeeded. Undo it first (:undo)")
+    async with await psycopg.AsyncConnection.connect(database.tasks_url) as locking:
+        await locking.execute("SELECT FROM tasks.tasks WHERE import_id = %s FOR UPDATE", [first.id])
+        await undo(system, sonu, first.id)
+        await expect_duplicate("undoing", "whose undo is in progress. Wait for its end")
+    await wait_until_over(system, sonu, first.id)
+    assert await upload_once(system, sonu)
+
+
+async def test_failed_import_is_no_duplicate_file(system, worker):
+    sonu = await system.new_user("sonu")
+    first = await upload_once(system, sonu)
+    lease = await worker.claim()
+    failure = ingest_pb2.ParseFailure(code=ingest_pb2.ParseFailure.CODE_UNCLOSED_QUOTE, line=3)
+    failed = ingest_pb2.IngestRowsRequest(finish=ingest_pb2.IngestFinish(failure=failure))
+    await worker.stream(lease, batch(lease.checkpoint, ["x", "", ""], size=20), failed)
+    ended = await get(system, sonu, first.id)
+    assert (ended.state, ended.rows_created) == (import_pb2.Import.STATE_FAILED, 1)
+    assert (await upload_once(system, sonu)).id != first.id
 
 
 async def test_concurrent_uploads_of_one_file_are_one_import(system):

@@ -37,11 +37,11 @@ async def test_all_invalid_fields_are_reported_together(system):
     )
     assert code is grpc.StatusCode.INVALID_ARGUMENT
     assert violations == [
-        ("title", "BLANK_TITLE"),
-        ("description", "FORBIDDEN_CHARACTER"),
-        ("status", "UNKNOWN_STATUS"),
-        ("priority", "UNKNOWN_PRIORITY"),
-        ("due_date", "MALFORMED_DATE"),
+        ("task.title", "BLANK_TITLE"),
+        ("task.description", "FORBIDDEN_CHARACTER"),
+        ("task.status", "UNKNOWN_STATUS"),
+        ("task.priority", "UNKNOWN_PRIORITY"),
+        ("task.due_date", "MALFORMED_DATE"),
     ]
 
 
@@ -59,7 +59,7 @@ async def test_long_or_unprintable_title_is_rejected(system, title, reason):
     assert await expect_failure(create(system, sonu, title=title)) == (
         grpc.StatusCode.INVALID_ARGUMENT,
         reason,
-        [("title", reason)],
+        [("task.title", reason)],
     )
 
 

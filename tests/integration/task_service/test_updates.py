@@ -73,10 +73,10 @@ async def test_mask_star_replaces_all_fields(system):
     assert await expect_failure(update(system, sonu, task.id, ["*"])) == (
         INVALID,
         "BLANK_TITLE",
-        [("title", "BLANK_TITLE")],
+        [("task.title", "BLANK_TITLE")],
     )
     assert (await expect_failure(update(system, sonu, task.id, ["*", "title"], title="x")))[2] == [
-        ("*", "UNKNOWN_FIELD")
+        ("update_mask", "UNKNOWN_FIELD")
     ]
 
 
@@ -89,8 +89,8 @@ def test_update_errors_have_a_fixed_order():
             "title",
             "description",
             "due_date",
-            "colour",
-            "owner_id",
+            "update_mask",
+            "task.owner_id",
         ]
 
 
@@ -102,14 +102,14 @@ async def test_update_lists_every_invalid_field(system):
     code, _, violations = await expect_failure(update(system, sonu, task.id, fields, **invalid))
     assert code is INVALID
     assert sorted(violations) == [
-        ("assignee_id", "MALFORMED_ID"),
-        ("colour", "UNKNOWN_FIELD"),
-        ("completed_at", "READ_ONLY_FIELD"),
-        ("created_at", "READ_ONLY_FIELD"),
-        ("due_date", "MALFORMED_DATE"),
-        ("labels", "COMMA_IN_LABEL"),
-        ("owner_id", "READ_ONLY_FIELD"),
-        ("title", "BLANK_TITLE"),
+        ("task.assignee_id", "MALFORMED_ID"),
+        ("task.completed_at", "READ_ONLY_FIELD"),
+        ("task.created_at", "READ_ONLY_FIELD"),
+        ("task.due_date", "MALFORMED_DATE"),
+        ("task.labels", "COMMA_IN_LABEL"),
+        ("task.owner_id", "READ_ONLY_FIELD"),
+        ("task.title", "BLANK_TITLE"),
+        ("update_mask", "UNKNOWN_FIELD"),
     ]
     assert await get(system, sonu, task.id) == task
 
@@ -188,7 +188,7 @@ async def test_invalid_label_is_rejected(system, labels, reason):
     assert await expect_failure(create(system, sonu, title="x", labels=labels)) == (
         INVALID,
         reason,
-        [("labels", reason)],
+        [("task.labels", reason)],
     )
 
 
@@ -203,7 +203,7 @@ async def test_external_id_is_unique_among_live_tasks_of_an_owner(system):
     first = await create(system, sonu, title="x", external_id="A-1")
     await create(system, mina, title="x", external_id="A-1")
     second = await create(system, sonu, title="y")
-    duplicate = (grpc.StatusCode.ALREADY_EXISTS, "EXTERNAL_ID_TAKEN", [("external_id", "EXTERNAL_ID_TAKEN")])
+    duplicate = (grpc.StatusCode.ALREADY_EXISTS, "EXTERNAL_ID_TAKEN", [("task.external_id", "EXTERNAL_ID_TAKEN")])
     assert await expect_failure(create(system, sonu, title="x", external_id="A-1")) == duplicate
     assert await expect_failure(update(system, sonu, second.id, external_id="A-1")) == duplicate
     await delete(system, sonu, first.id)
@@ -232,7 +232,7 @@ async def test_unknown_assignee_is_rejected(system):
     sonu = await system.new_user("sonu")
     unknown_id = "0190b5a6-7f6e-7cc0-98d6-2f8a4b3c1d2e"
     task = await create(system, sonu, title="x")
-    failure = (INVALID, "UNKNOWN_ASSIGNEE", [("assignee_id", "UNKNOWN_ASSIGNEE")])
+    failure = (INVALID, "UNKNOWN_ASSIGNEE", [("task.assignee_id", "UNKNOWN_ASSIGNEE")])
     assert await expect_failure(create(system, sonu, title="x", assignee_id=unknown_id)) == failure
     assert await expect_failure(update(system, sonu, task.id, assignee_id=unknown_id)) == failure
 

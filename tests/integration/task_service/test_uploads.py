@@ -50,7 +50,7 @@ async def test_invalid_file_name_is_refused(system, database, character):
         await upload(system, sonu, file_name=f"a{character}b.csv")
     status = read_status(caught.value)
     assert (status.code, status.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "CONTROL_CHARACTER_IN_FILE_NAME")
-    assert [violation.field for violation in status.violations] == ["file_name"]
+    assert [violation.field for violation in status.violations] == ["options.file_name"]
     assert await database.execute("SELECT count(*) FROM tasks.imports") == [(0,)]
 
 

@@ -91,7 +91,7 @@ async def test_mask_limits_what_an_upsert_changes(system, sonu):
     assert (created.title, created.priority) == ("y", task_pb2.Task.PRIORITY_LOW)
     read_only = upsert_request(**fields, mask=("created_at", "colour"))
     assert (await expect_failure(send(system, sonu, read_only))).violations == [
-        ("requests[0].task.colour", "UNKNOWN_FIELD"),
+        ("requests[0].update_mask", "UNKNOWN_FIELD"),
         ("requests[0].task.created_at", "READ_ONLY_FIELD"),
     ]
 
@@ -194,7 +194,7 @@ async def test_etag_is_a_precondition_of_an_upsert(system, sonu, rest):
     assert await expect_failure(send(system, sonu, first, stale)) == (
         grpc.StatusCode.ABORTED,
         "ETAG_MISMATCH",
-        [("requests[1].etag", "ETAG_MISMATCH")],
+        [("requests[1].task.etag", "ETAG_MISMATCH")],
     )
     gone = {"requests": [{"task": {"external_id": "A-2", "title": "y", "etag": "1"}}]}
     response = await rest.post("/tasks:batchUpsert", json=gone)

@@ -224,5 +224,5 @@ async def test_invalid_value_option_is_refused(system, database, options, reason
     sonu = await system.new_user("sonu")
     status = await refused(upload(system, sonu, **options))
     assert (status.code, status.reason) == (grpc.StatusCode.INVALID_ARGUMENT, reason)
-    assert [violation.field for violation in status.violations] == [field]
+    assert [violation.field for violation in status.violations] == [f"options.{field}"]
     assert await database.execute("SELECT count(*) FROM tasks.imports") == [(0,)]

@@ -108,6 +108,7 @@ async def test_personal_token_needs_one_of_the_scopes(jwt_setup, stub):
             status = await refused_call(call)
             assert (status.code, status.reason) == (grpc.StatusCode.PERMISSION_DENIED, "TOKEN_SCOPE_MISSING")
             assert "imports:write" in status.message
+            assert dict(status.metadata) == {"scopes": "imports:write"}
     assert jwt_setup.servicer.calls == 1
 
 

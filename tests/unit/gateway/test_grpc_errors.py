@@ -73,6 +73,17 @@ def test_each_violation_is_one_detail():
     ]
 
 
+def test_metadata_is_in_the_first_detail():
+    """The detail with the reason of the status has its facts for programs."""
+    facts = {"import_id": "1"}
+    violations = (Violation("chunk", "DUPLICATE_FILE", "Again."), Violation("x", "Y", "Z."))
+    for found in ((), violations):
+        rich_status = RichStatus(StatusCode.ALREADY_EXISTS, "Again.", "DUPLICATE_FILE", found, metadata=facts)
+        first, *others = convert(rpc_error(rich_status))[1]["details"]
+        assert (first["reason"], first["metadata"]) == ("DUPLICATE_FILE", facts)
+        assert not any("metadata" in detail for detail in others)
+
+
 def test_retry_after_is_sent():
     """An error that can be retried has a Retry-After header, rounded up to seconds."""
     rich_status = RichStatus(StatusCode.RESOURCE_EXHAUSTED, "Wait.", "TOO_MANY_LOGINS", retry_after_seconds=1.2)

@@ -128,11 +128,12 @@ def test_maximum_number_of_values_is_accepted():
 
 
 def test_echoed_name_is_truncated_and_printable():
-    """A field name in a violation is truncated, and can be written as JSON."""
+    """A field name in a violation is truncated, and can be written as JSON. Its invisible characters show."""
     ((_, long),) = violations_of({"x" * 10_000: 1})
     assert len(long) == 100
     ((_, broken),) = violations_of(b'{"\\ud800": 1}')
-    assert to_json(broken) == b'"?"'
+    assert violations_of({"\u200btitle\xa0": 1}) == [("UNKNOWN_FIELD", "<U+200B>title<U+00A0>")]
+    assert to_json(broken) == b'"<U+D800>"'
 
 
 def test_path_field_is_rejected_in_body():

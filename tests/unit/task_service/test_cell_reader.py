@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from chassis.kernel.errors import Invalid
+from chassis.kernel.quoting import is_invisible
 from task_service.imports.domain.cells.cell_reader import CellReader
 from task_service.imports.domain.cells.label_cells import LABEL_COLORS
 from task_service.imports.domain.options.row_options import RowOptions
@@ -125,9 +126,10 @@ def test_truth_value_is_a_status_where_it_is_asked_for(column):
 def test_option_of_an_error_maps_the_word(field, value):
     """The client copies the option from the message."""
     errors: list[Invalid] = []
-    word = 'Someday, "maybe" \u00e4'
+    word = 'Someday, "maybe" \u00e4\u200b\U000e0041'
     getattr(CellReader(RowOptions()), field)(word, errors)
     option = errors[0].message.partition("value_mapping=")[2].removesuffix(".")
+    assert not any(map(is_invisible, option))
     assert getattr(CellReader(RowOptions(value_mapping=parse_value_mapping(option))), field)(word, []) == value
 
 
@@ -136,7 +138,7 @@ def test_error_quotes_the_word_and_names_the_option():
     assert CellReader(RowOptions()).status("Who\0knows" + "?" * 100, errors) is None
     cut = "?" * 31
     assert errors[0].message == (
-        f"Unknown status 'Who\\x00knows{cut}'. Use pending, in_progress, completed or cancelled, or map it with"
+        f"Unknown status 'Who<U+0000>knows{cut}'. Use pending, in_progress, completed or cancelled, or map it with"
         f' value_mapping={{"status": {{"Who\\u0000knows{cut}": "pending"}}}}.'
     )
 

@@ -13,6 +13,7 @@ from task_service.imports.domain.columns.mapping import parse_mapping
 from task_service.imports.domain.duplicates import OnDuplicate
 from task_service.imports.domain.header.header import HeaderLimits, HeaderScanner
 from task_service.imports.domain.header.text_encoding import parse_encoding
+from task_service.imports.domain.options.row_options import RowOptions
 from task_service.imports.domain.options.upload_options import UploadOptions, parse_max_errors
 
 DEFAULT_LIMITS = HeaderLimits()
@@ -53,6 +54,41 @@ def test_encoding_comes_from_mark_or_option(mark, encoding, option, expected, pi
 def test_byte_order_mark_mismatch_is_refused():
     with pytest.raises(import_errors.ByteOrderMarkMismatch, match="mark of utf-8, but the option encoding is cp1252"):
         scan(b"\xef\xbb\xbftitle\r\n", UploadOptions(encoding="cp1252"))
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("\ufeff\ufefftitle", "'<U+FEFF>title' with the invisible character U+FEFF"),
+        ("ti\u200btle,Notes", "'ti<U+200B>tle' with the invisible character U+200B, 'Notes'"),
+        ("\u3164title", "'<U+3164>title' with the invisible character U+3164"),
+        ("Card\xa0Title\u2009s", "'Card Title s'"),
+        ("it's", '"it\'s"'),
+    ],
+    ids=ascii,
+)
+def test_invisible_characters_of_a_column_name_are_shown(line, found):
+    """A second byte order mark belongs to the name of the first column. Special spaces are spaces."""
+    with pytest.raises(column_errors.MissingTitleColumn) as caught:
+        scan(f"{line}\n".encode(), UploadOptions())
+    assert f"Found: {found}. If" in caught.value.message
+
+
+def test_warning_shows_invisible_characters():
+    header = scan("title,\u200bVotes\n".encode(), UploadOptions())
+    assert header.warnings == ("The column '<U+200B>Votes' is not used.",)
+
+
+def test_row_filter_of_a_missing_column_is_quoted():
+    """The message has the user's own spelling."""
+    options = UploadOptions(rows=RowOptions(row_filter=" Card Type =Task"))
+    with pytest.raises(column_errors.FilteredColumnMissing, match="the column 'Card Type', but"):
+        scan(b"title\n", options)
+
+
+def test_mapping_replaces_that_of_a_base_in_another_spelling():
+    options = UploadOptions(mapping={"DUE": "labels"}).over(UploadOptions(mapping={"due": "due_date", "A b": "status"}))
+    assert options.mapping == {"A b": "status", "DUE": "labels"}
 
 
 def test_neutralised_column_name_is_recognised():

@@ -6,12 +6,12 @@ from typing import Generic, TypeVar
 from uuid import UUID
 
 from chassis.kernel.errors import Invalid
+from chassis.kernel.quoting import quote
 from task_service.imports.domain.cells.assignees import assignee_candidates
 from task_service.imports.domain.cells.row_cells import Cell
 from task_service.imports.domain.cells.status_cells import find_done_status
 from task_service.imports.domain.options.row_options import RowOptions
 from task_service.imports.domain.options.value_mapping import example_mapping, find_mapped_key
-from task_service.imports.domain.quoting import quote
 from task_service.imports.domain.values.dates import DateParser
 from task_service.imports.domain.values.errors import UnknownAssigneeCell, UnknownPriorityCell, UnknownStatusCell
 from task_service.imports.domain.values.synonyms import PRIORITY_WORDS, find_percentage, find_word

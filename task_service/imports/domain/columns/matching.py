@@ -57,7 +57,8 @@ class ColumnFinder:
             self._indexes.setdefault(normalize_column(name), []).append(index)
 
     def find(self, column: str) -> Sequence[int]:
-        """Return the indexes of the columns with a normalized name, or of the one with a number such as #3."""
+        """Return the indexes of the columns with a name, or of the one with a number such as #3."""
+        column = normalize_column(column)
         if number := _NUMBER.fullmatch(column):
             return [int(number[1]) - 1] if int(number[1]) <= self._count else []
         return self._indexes.get(column, ())
@@ -68,7 +69,7 @@ def column_references(names: Sequence[str]) -> Iterator[str]:
     finder = ColumnFinder(names)
     for index, name in enumerate(names):
         column = normalize_column(name)
-        yield name.strip() if column and list(finder.find(column)) == [index] else f"#{index + 1}"
+        yield name.strip() if column and list(finder.find(name)) == [index] else f"#{index + 1}"
 
 
 def list_columns(names: Sequence[str]) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from chassis.kernel.quoting import quote
 from task_service.csv_dialect.text import unescape_formula
 from task_service.imports.domain.columns.errors import (
     FilteredColumnMissing,
@@ -35,6 +36,7 @@ _FORMAT_BYTES = 1024
 """Bytes of a file that are enough to recognize another text format."""
 MAX_COLUMN_WARNINGS = 50
 """Maximum number of unused columns that the warnings of an import name."""
+_NO_EXTERNAL_ID = "on_duplicate does nothing: the file has no external_id column."
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,9 @@ class Header:
     columns: tuple[str, ...]
     """Column names as in the file; #1, #2 and so on if it has none."""
     fields: tuple[str, ...]
-    warnings: tuple[str, ...]
+    column_warnings: tuple[str, ...]
+    """Warnings about unused columns."""
+    other_warnings: tuple[str, ...]
     size: int
     """Bytes before the first row: a byte order mark, a line `sep=;`, the lines above the header line and itself."""
     lines: int
@@ -65,6 +69,10 @@ class Header:
     """Options of the upload, those of its source included."""
     source_detected: str = ""
     """Source that was recognised by the column names."""
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        return (*self.column_warnings, *self.other_warnings)
 
 
 def max_header_bytes(options: UploadOptions, limits: HeaderLimits) -> int:
@@ -188,15 +196,14 @@ def _parse_record(record: HeaderRecord, encoding: str, options: UploadOptions, l
     fields, ignored = match_columns(names, options.mapping)
     used = {*ignored, *(rule.column for rule in find_row_rules(options.rows, names) if rule)}
     unused = [index for index in range(count) if not fields[index] and index not in used]
-    warnings = _unused_columns([names[index].strip() for index in unused])
-    if options.on_duplicate in {OnDuplicate.SKIP, OnDuplicate.UPDATE} and "external_id" not in fields:
-        warnings.append("on_duplicate does nothing: the file has no external_id column.")
+    needs_external_id = options.on_duplicate in {OnDuplicate.SKIP, OnDuplicate.UPDATE}
     return Header(
         encoding=encoding,
         delimiter=record.delimiter,
         columns=tuple(names),
         fields=fields,
-        warnings=tuple(warnings),
+        column_warnings=tuple(_unused_columns([names[index].strip() for index in unused])),
+        other_warnings=(_NO_EXTERNAL_ID,) if needs_external_id and "external_id" not in fields else (),
         size=rows.size,
         lines=rows.lines,
         row=record.begin.lines + 1 if has_header else 0,
@@ -231,7 +238,7 @@ def _without_padding(names: list[str]) -> list[str]:
 def _unused_columns(names: Sequence[str]) -> list[str]:
     """Return warnings for columns that fill no field. Further columns are only counted, to bound the response."""
     named = [name for name in names if name]
-    warnings = [f"The column {name!r} is not used." for name in named[:MAX_COLUMN_WARNINGS]]
+    warnings = [f"The column {quote(name, len(name))} is not used." for name in named[:MAX_COLUMN_WARNINGS]]
     if more := len(named) - len(warnings):
         warnings.append(f"{more} more columns are not used.")
     if nameless := len(names) - len(named):

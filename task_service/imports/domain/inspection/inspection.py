@@ -11,6 +11,7 @@ from uuid import UUID
 from task_service.csv_dialect.text import unescape_formula
 from task_service.history.domain.events import Actor
 from task_service.imports.domain.columns.matching import column_references
+from task_service.imports.domain.errors import FILE_FIELD
 from task_service.imports.domain.header.header import Header, HeaderLimits
 from task_service.imports.domain.imports import Defaults
 from task_service.imports.domain.inspection.file_sample import FittedHeader, fit_header, read_sample
@@ -78,7 +79,10 @@ def inspect_file(
     Raises the errors of an upload that no option mends, such as UnsupportedFormat and CompressedFile.
     """
     fitted = fit_header(data, options, limits, is_complete=is_complete)
-    problems = [RowError(0, 0, error.field, "", error.reason, error.message) for error in fitted.problems]
+    problems = [
+        RowError(0, 0, "" if error.field == FILE_FIELD else error.field, "", error.reason, error.message)
+        for error in fitted.problems
+    ]
     header = fitted.header
     if header is None:
         columns = [InspectedColumn(name.strip(), field, ()) for name, field in fitted.columns_without_title]

@@ -8,7 +8,7 @@ from task_service.imports.domain.columns.errors import (
     FilteredColumnMissing,
     MalformedRowFilter,
 )
-from task_service.imports.domain.columns.mapping import normalize_column, quote_column
+from task_service.imports.domain.columns.mapping import quote_column
 from task_service.imports.domain.columns.matching import ColumnFinder, list_columns
 from task_service.imports.domain.options.value_mapping import mapping_key
 
@@ -21,7 +21,7 @@ class RowFilter(NamedTuple):
     """Condition on one cell of a row: its text is one of the texts, or is none of them."""
 
     column: str
-    """Normalized name, or a number such as #3."""
+    """Name as in the option, or a number such as #3."""
     texts: frozenset[str]
     """Keys of the texts; the empty one stands for an empty cell."""
     is_negated: bool
@@ -59,7 +59,7 @@ def _parse(text: str | None, option: str, example: str) -> RowFilter | None:
         return None
     column, equals, texts = text.partition("=")
     is_negated = column.endswith("!")
-    name = normalize_column(column.removesuffix("!"))
+    name = column.removesuffix("!").strip()
     problem = ""
     if len(text) > MAX_FILTER_CHARACTERS or "\0" in text:
         problem = f"it has more than {MAX_FILTER_CHARACTERS} characters, or a NUL"

@@ -7,7 +7,7 @@ from typing import Any
 from chassis.kernel.errors import Invalid, raise_all
 from task_service.csv_dialect.text import split_labels
 from task_service.imports.domain.columns.errors import ContradictoryHeaderOptions, NegativeHeaderRow
-from task_service.imports.domain.columns.mapping import FIELDS_OF_SEVERAL_COLUMNS
+from task_service.imports.domain.columns.mapping import FIELDS_OF_SEVERAL_COLUMNS, merge_mappings
 from task_service.imports.domain.duplicates import OnDuplicate
 from task_service.imports.domain.errors import ControlCharacterInFileName, FileNameTooLong, NegativeMaxErrors
 from task_service.imports.domain.options.layers import overlay, set_options
@@ -54,7 +54,9 @@ class UploadOptions:
         """Return these options, and the base's for those that are not set here."""
         single_fields = {used for used in self.mapping.values() if used} - FIELDS_OF_SEVERAL_COLUMNS
         mapping = {column: used for column, used in base.mapping.items() if used not in single_fields}
-        return replace(overlay(self, base), mapping={**mapping, **self.mapping}, rows=self.rows.over(base.rows))
+        return replace(
+            overlay(self, base), mapping=merge_mappings(self.mapping, mapping), rows=self.rows.over(base.rows)
+        )
 
     def for_another_file(self) -> "UploadOptions":
         """Return the options that may apply to another file too: the corrected errors.csv of an import."""

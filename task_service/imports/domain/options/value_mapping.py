@@ -5,8 +5,8 @@ from collections.abc import Container, Mapping
 from typing import Any
 
 from chassis.kernel.errors import Invalid
+from chassis.kernel.quoting import MAX_QUOTED_CHARACTERS, is_invisible, quote
 from task_service.imports.domain.json_option import parse_json_object
-from task_service.imports.domain.quoting import MAX_QUOTED_CHARACTERS, quote
 from task_service.imports.domain.values.errors import (
     DuplicateMappedText,
     MalformedValueMapping,
@@ -43,8 +43,12 @@ def find_mapped_key(mapped: Container[str], text: str) -> str | None:
 
 
 def example_mapping(field: str, text: str) -> str:
-    """Return a mapping of the text, for an error message to copy. A long text is cut, as `quote` does."""
-    return json.dumps({field: {text[:MAX_QUOTED_CHARACTERS]: _EXAMPLES[field]}}, ensure_ascii=False)
+    """Return a mapping of the text, for an error message to copy. A long text is cut, as `quote` does.
+
+    JSON's escapes show its invisible characters.
+    """
+    mapping = json.dumps({field: {text[:MAX_QUOTED_CHARACTERS]: _EXAMPLES[field]}}, ensure_ascii=False)
+    return "".join(json.dumps(char)[1:-1] if is_invisible(char) else char for char in mapping)
 
 
 def parse_value_mapping(text: str) -> Mapping[str, Mapping[str, str]]:

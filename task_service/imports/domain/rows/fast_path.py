@@ -11,6 +11,7 @@ from unicodedata import is_normalized
 from uuid import UUID
 
 from chassis.kernel.errors import Invalid
+from chassis.kernel.quoting import INVISIBLE_CHARACTERS
 from task_service.csv_dialect.text import unescape_formula
 from task_service.imports.domain.cells.cell_reader import CellReader
 from task_service.imports.domain.cells.field_cells import plain_cell
@@ -19,7 +20,6 @@ from task_service.imports.domain.imports import Defaults
 from task_service.tasks.domain import values as rules
 from task_service.tasks.domain.task import Values
 from task_service.tasks.domain.values import (
-    INVISIBLE_CHARACTERS,
     MAX_DESCRIPTION_CHARACTERS,
     MAX_EXTERNAL_ID_CHARACTERS,
     MAX_TITLE_CHARACTERS,

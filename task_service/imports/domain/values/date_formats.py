@@ -3,6 +3,7 @@
 import re
 from functools import lru_cache
 
+from chassis.kernel.quoting import quote
 from task_service.imports.domain.values.errors import MalformedDateFormat
 
 MAX_DATE_FORMAT_CHARACTERS = 64
@@ -82,5 +83,5 @@ def _expression(piece: re.Match[str]) -> str:
         return re.escape(literal or other or "")
     parts = _LETTERS.findall(letters)
     if "".join(parts) != letters:
-        raise MalformedDateFormat(problem=f"it has the unknown token {letters!r}")
+        raise MalformedDateFormat(problem=f"it has the unknown token {quote(letters)}")
     return "".join(_TOKENS.get(part, "t") for part in parts)

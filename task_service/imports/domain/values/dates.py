@@ -8,7 +8,7 @@ from enum import StrEnum
 from functools import lru_cache
 from zoneinfo import ZoneInfo, available_timezones
 
-from task_service.imports.domain.quoting import quote
+from chassis.kernel.quoting import quote
 from task_service.imports.domain.values.date_formats import MONTH, OFFSET, compile_date_format
 from task_service.imports.domain.values.date_groups import datetime_of, datetime_on
 from task_service.imports.domain.values.errors import AmbiguousDate, DateWithoutYear, UnknownTimeZone, UnreadableDate
@@ -169,7 +169,7 @@ class DateParser:
         if match := _RANGE.fullmatch(text):
             return self._end_of_range(*match.groups())
         if any(form.fullmatch(text) for form in _WITHOUT_YEAR):
-            raise DateWithoutYear(text=repr(text))
+            raise DateWithoutYear(text=quote(text))
         return None
 
     def _end_of_range(self, start_text: str, end_text: str) -> datetime | None:
@@ -188,7 +188,7 @@ class DateParser:
         found = set(self._readings(match))
         if len(found) > 1:
             first, second, *_ = sorted(found)
-            raise AmbiguousDate(text=repr(match[0]), first=first.date(), second=second.date())
+            raise AmbiguousDate(text=quote(match[0]), first=first.date(), second=second.date())
         return next(iter(found), None)
 
     def _readings(self, match: re.Match[str]) -> Iterator[datetime]:

@@ -97,6 +97,7 @@ class InspectImportResponse(_message.Message):
     ROWS_FIELD_NUMBER: _builtins.int
     PROBLEMS_FIELD_NUMBER: _builtins.int
     OPTIONS_FIELD_NUMBER: _builtins.int
+    COLUMN_WARNINGS_FIELD_NUMBER: _builtins.int
     source: _builtins.str
     """Source that the options name, or that was recognised by the column names. Empty: none."""
     encoding: _builtins.str
@@ -129,6 +130,10 @@ class InspectImportResponse(_message.Message):
     def options(self) -> _upload_options_pb2.UploadOptions:
         """The options of the request, those of the source, and the proposals. They can be sent with the file."""
 
+    @_builtins.property
+    def column_warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The warnings of an import about unused columns, which `columns` shows too. Import.warnings repeats them."""
+
     def __init__(
         self,
         *,
@@ -142,10 +147,11 @@ class InspectImportResponse(_message.Message):
         rows: _abc.Iterable[Global___InspectedTask] | None = ...,
         problems: _abc.Iterable[_import_pb2.ImportError] | None = ...,
         options: _upload_options_pb2.UploadOptions | None = ...,
+        column_warnings: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["options", b"options"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["columns", b"columns", "date_order", b"date_order", "delimiter", b"delimiter", "encoding", b"encoding", "header_row", b"header_row", "options", b"options", "problems", b"problems", "rows", b"rows", "source", b"source", "unmapped_values", b"unmapped_values"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["column_warnings", b"column_warnings", "columns", b"columns", "date_order", b"date_order", "delimiter", b"delimiter", "encoding", b"encoding", "header_row", b"header_row", "options", b"options", "problems", b"problems", "rows", b"rows", "source", b"source", "unmapped_values", b"unmapped_values"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
