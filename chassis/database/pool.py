@@ -101,8 +101,6 @@ def _is_dropped(connection: Connection) -> bool:
     The server sends nothing to an idle connection but the news of its end. Without a look at the socket, the next
     statement fails, and with it a call. A look takes 1 us, a statement that returns nothing 75 us.
     """
-    if connection.closed:
-        return True
     poll = select.poll()
     poll.register(connection.fileno(), select.POLLIN)
     return bool(poll.poll(0))

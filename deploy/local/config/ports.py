@@ -1,6 +1,8 @@
 """Ports of one run of the stack."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
+from functools import partial
 from typing import Self
 
 from deploy.local.config.options import Options
@@ -42,20 +44,20 @@ class Ports:
             "--redis-port": 0 if options.redis_url else options.redis_port,
         }
         _check_requested(requested)
-        used = set(requested.values())
-        gateway, auth, tasks, postgres, redis = (port or _choose_unused(used) for port in requested.values())
+        choose = partial(_choose_free_port, requested.values())
+        gateway, auth, tasks, postgres, redis = (port or choose() for port in requested.values())
         return cls(
             gateway=gateway,
-            auth=(auth, *(_choose_unused(used) for _ in range(1, options.replicas))),
-            tasks=(tasks, *(_choose_unused(used) for _ in range(1, options.replicas))),
-            auth_internal=tuple(_choose_unused(used) for _ in range(options.replicas)),
-            tasks_internal=tuple(_choose_unused(used) for _ in range(options.replicas)),
-            ingest=tuple(_choose_unused(used) for _ in range(options.ingest_processes)),
-            auth_probes=tuple(_choose_unused(used) for _ in range(options.replicas)),
-            tasks_probes=tuple(_choose_unused(used) for _ in range(options.replicas)),
-            ingest_probes=tuple(_choose_unused(used) for _ in range(options.ingest_processes)),
-            gateway_probes=tuple(_choose_unused(used) for _ in range(options.gateways)),
-            worker_probes=tuple(_choose_unused(used) for _ in range(options.workers)),
+            auth=(auth, *(choose() for _ in range(1, options.replicas))),
+            tasks=(tasks, *(choose() for _ in range(1, options.replicas))),
+            auth_internal=tuple(choose() for _ in range(options.replicas)),
+            tasks_internal=tuple(choose() for _ in range(options.replicas)),
+            ingest=tuple(choose() for _ in range(options.ingest_processes)),
+            auth_probes=tuple(choose() for _ in range(options.replicas)),
+            tasks_probes=tuple(choose() for _ in range(options.replicas)),
+            ingest_probes=tuple(choose() for _ in range(options.ingest_processes)),
+            gateway_probes=tuple(choose() for _ in range(options.gateways)),
+            worker_probes=tuple(choose() for _ in range(options.workers)),
             postgres=postgres,
             redis=redis,
         )
@@ -77,9 +79,7 @@ def _check_requested(requested: dict[str, int]) -> None:
         raise LocalStackError("; ".join(problems) + f". {CHOOSE_ANOTHER_PORT}")
 
 
-def _choose_unused(used: set[int]) -> int:
-    port = find_free_port()
-    while port in used:
-        port = find_free_port()
-    used.add(port)
+def _choose_free_port(requested: Collection[int]) -> int:
+    while (port := find_free_port()) in requested:
+        pass
     return port

@@ -1,5 +1,6 @@
 """Use case that uploads a file. The file is stored completely and known to the database, or not at all."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -123,7 +124,19 @@ class UploadImport:
         return await get_visible_import(self.read, caller, import_id)
 
     async def _discard(self, import_id: UUID) -> None:
-        """Delete the upload. If that fails, the cleanup deletes it later, and the caller gets the first error."""
+        """Delete the upload. If that fails, the cleanup deletes it later, and the caller gets the first error.
+
+        When a client vanishes, its stream can end shortly before the call is cancelled. The cancellation then arrives
+        during the deletion and must not stop it.
+        """
+        deletion = asyncio.ensure_future(self._delete_if_available(import_id))
+        try:
+            await asyncio.shield(deletion)
+        except asyncio.CancelledError:
+            await asyncio.wait({deletion})
+            raise
+
+    async def _delete_if_available(self, import_id: UUID) -> None:
         with suppress(Unavailable):
             await delete_upload(self.begin, self.store, import_id)
 

@@ -1,6 +1,10 @@
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from subprocess import DEVNULL, PIPE
 
 import pytest
 
@@ -23,6 +27,23 @@ def test_zero_chooses_distinct_free_ports():
     chosen += [*ports.gateway_probes, *ports.worker_probes, *ports.ingest, *ports.ingest_probes]
     assert len(set(chosen)) == len(chosen) == 29
     assert all(is_port_free(port) for port in chosen)
+
+
+CHOOSE_PORTS = "from deploy.local.host.free_ports import find_free_port; print(*(find_free_port() for _ in range(200)))"
+
+
+def test_parallel_programs_choose_different_ports():
+    """No two programs choose the same port, although no server has bound its port yet."""
+    command = [sys.executable, "-ic", CHOOSE_PORTS]
+    with ExitStack() as stack:
+        programs = [
+            stack.enter_context(subprocess.Popen(command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, text=True))
+            for _ in range(3)
+        ]
+        # With -i, a program that has printed its ports runs on until its standard input ends.
+        lines = [program.stdout.readline() for program in programs if program.stdout]
+    chosen = [port for line in lines for port in line.split()]
+    assert len(set(chosen)) == len(chosen) == 600
 
 
 def test_first_replica_gets_the_requested_port():

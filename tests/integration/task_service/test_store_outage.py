@@ -8,7 +8,8 @@ from typing import Any
 import grpc
 import pytest
 import pytest_asyncio
-from taskmanager.imports.v1 import import_pb2
+from taskmanager.imports.v1 import import_ingest_service_pb2 as ingest_pb2
+from taskmanager.imports.v1 import import_pb2, import_service_pb2
 
 from chassis.database.pool import open_pool
 from chassis.kernel.errors import Unavailable
@@ -23,6 +24,7 @@ from tests.support.grpc_calls import refused
 from tests.support.s3_server import BUCKET, EmbeddedS3
 from tests.support.system import running_system
 
+CHUNK_BYTES = 1024 * 1024
 URL = f"s3://{BUCKET}/outage"
 
 
@@ -54,6 +56,11 @@ async def system(server: EmbeddedS3, database, redis_url, tmp_path, tasks_settin
 
 async def one_chunk():
     yield FILE
+
+
+async def read_all(call) -> None:
+    while await call.read() is not grpc.aio.EOF:
+        pass
 
 
 async def assert_every_call_is_unavailable(store):
@@ -145,3 +152,38 @@ async def test_import_waits_for_the_object_store(system, server, database):
         assert data == FILE[lease.checkpoint.offset :]
         await worker.stream(lease, batch(lease.checkpoint, ["a", "", ""], size=len(data)), END)
     assert (await get(system, sonu, queued.id)).state == import_pb2.Import.STATE_SUCCEEDED
+
+
+async def test_outage_during_a_read_keeps_the_earlier_rows(system, server, database):
+    """An import whose file becomes unreadable in its middle waits, and then continues after its last batch."""
+    sonu = await system.new_user("sonu")
+    worker = Worker(system, await system.new_service("imports:ingest"))
+    file = b"title\n" + b"x\n" * (2 * object_store.REQUEST_BYTES)
+
+    async def requests():
+        yield import_service_pb2.UploadImportRequest(options=import_service_pb2.UploadOptions())
+        for begin in range(0, len(file), CHUNK_BYTES):
+            yield import_service_pb2.UploadImportRequest(chunk=file[begin : begin + CHUNK_BYTES])
+        yield import_service_pb2.UploadImportRequest(finish=import_service_pb2.UploadFinish(size=len(file)))
+
+    async with server:
+        queued = await system.imports.UploadImport(requests(), metadata=sonu.metadata)
+        lease = await worker.claim()
+        assert lease is not None
+        first = batch(lease.checkpoint, ["x"], size=len(b"x\n"))
+        request = ingest_pb2.ReadUploadRequest(
+            import_id=lease.import_id, fence=lease.fence, offset=lease.checkpoint.offset
+        )
+        reading = system.ingest.ReadUpload(request, metadata=worker.metadata)
+        assert await reading.read()
+        await worker.stream(lease, first)
+    assert (await refused(read_all(reading))).reason == "UNAVAILABLE"
+    waiting = await get(system, sonu, queued.id)
+    assert (waiting.state, waiting.rows_created) == (import_pb2.Import.STATE_QUEUED, 1)
+    assert waiting.waits_for == import_pb2.Import.WAITS_FOR_OBJECT_STORE
+    await end_postponement(database)
+    async with server:
+        lease = await worker.claim()
+        assert lease is not None
+        assert lease.checkpoint == first.batch.end
+        assert await worker.read(lease, lease.checkpoint.offset) == file[lease.checkpoint.offset :]

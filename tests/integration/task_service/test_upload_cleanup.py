@@ -22,6 +22,7 @@ from task_service.imports.usecases.upload_cleanup import (
 from tests.integration.task_service.conftest import Stored
 from tests.integration.task_service.import_calls import FILE
 from tests.support.grpc_calls import refused
+from tests.support.waiting import until_awaited
 
 LOCK_WAITS = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 
@@ -46,7 +47,7 @@ class SlowObjectStore:
 
 
 @asynccontextmanager
-async def unfinished_upload(system, database):
+async def unfinished_upload(system, database, *, announced_size: int = len(FILE)):
     """Start an upload without its last message. Yield the import id, the call, an event that sends it, and sessions."""
     user = await system.new_user("sonu")
     finish = asyncio.Event()
@@ -55,7 +56,7 @@ async def unfinished_upload(system, database):
         yield import_service_pb2.UploadImportRequest(options=import_service_pb2.UploadOptions())
         yield import_service_pb2.UploadImportRequest(chunk=FILE)
         await finish.wait()
-        yield import_service_pb2.UploadImportRequest(finish=import_service_pb2.UploadFinish(size=len(FILE)))
+        yield import_service_pb2.UploadImportRequest(finish=import_service_pb2.UploadFinish(size=announced_size))
 
     call = asyncio.ensure_future(refused(system.imports.UploadImport(messages(), metadata=user.metadata)))
     while not (import_rows := await database.execute("SELECT id FROM tasks.imports")):
@@ -77,6 +78,25 @@ async def test_upload_finishing_during_the_cleanup_is_refused(system, stored, da
         assert (await call).reason == "UPLOAD_INCOMPLETE"
     assert await database.execute("SELECT count(*) FROM tasks.imports") == [(0,)]
     assert stored.names() == []
+
+
+async def test_cancellation_does_not_stop_the_deletion(system, database):
+    """A refused upload leaves no import if its client vanishes while the upload is being deleted."""
+    mina = await system.new_user("mina")
+    async with unfinished_upload(system, database, announced_size=1) as (import_id, call, finish, begin):
+        async with begin() as work:
+            await work.uploads.lock_uploading(import_id)
+            finish.set()
+            while await database.execute(LOCK_WAITS) != [(1,)]:
+                assert not call.done()
+            call.cancel()
+            # The server processes the messages of a connection in order: after this call it knows of the cancellation.
+            await system.imports.ListImports(import_service_pb2.ListImportsRequest(), metadata=mina.metadata)
+
+        async def is_deleted() -> bool:
+            return await database.execute("SELECT id FROM tasks.imports") == []
+
+        await until_awaited(is_deleted)
 
 
 class RefusingObjectStore:
