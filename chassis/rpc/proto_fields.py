@@ -29,10 +29,8 @@ def timestamp_to_proto(time: datetime | None) -> Any:
     }
 
 
-def microseconds_to_proto(since_epoch: int | None) -> Any:
+def microseconds_to_proto(since_epoch: int) -> Any:
     """Return the same as timestamp_to_proto for a time in microseconds since the epoch."""
-    if since_epoch is None:
-        return None
     seconds, microseconds = divmod(since_epoch, 1_000_000)
     return {"seconds": seconds, "nanos": microseconds * 1000}
 

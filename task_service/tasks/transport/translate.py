@@ -153,27 +153,33 @@ def task_to_proto(task: Task) -> task_pb2.Task:
 def _listed_task_to_proto(task: ListedTask) -> Any:
     """Return the fields of the message that task_to_proto returns, for the constructor of a response.
 
-    A page of 50 messages that are copied into the response costs a third more.
+    A page of 50 messages that are copied into the response costs a third more. A field that is empty costs the
+    constructor as much as another one, so the fields that most tasks do not have are left out.
     """
-    return {
+    fields = {
         "id": task.id,
         "title": task.title,
         "description": task.description,
         "status": STATUS_NUMBERS[task.status],
         "priority": PRIORITY_NUMBERS[task.priority],
         "due_date": task.due_date,
-        "labels": task.labels,
         "external_id": task.external_id,
         "owner_id": task.owner_id,
         "assignee_id": task.assignee_id,
         "import_id": task.import_id,
         "created_at": microseconds_to_proto(task.created_at),
         "updated_at": microseconds_to_proto(task.updated_at),
-        "completed_at": microseconds_to_proto(task.completed_at),
-        "deleted_at": microseconds_to_proto(task.deleted_at),
-        "purge_at": microseconds_to_proto(task.purge_at),
         "etag": task.etag,
     }
+    if task.labels:
+        fields["labels"] = task.labels
+    if task.completed_at is not None:
+        fields["completed_at"] = microseconds_to_proto(task.completed_at)
+    if task.deleted_at is not None:
+        fields["deleted_at"] = microseconds_to_proto(task.deleted_at)
+    if task.purge_at is not None:
+        fields["purge_at"] = microseconds_to_proto(task.purge_at)
+    return fields
 
 
 def list_to_proto(page: Page[ListedTask], total: Total | None) -> task_service_pb2.ListTasksResponse:
