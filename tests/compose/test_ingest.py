@@ -9,6 +9,7 @@ from tests.compose.conftest import Compose
 from tests.compose.containers import kill_process, read_metric
 
 FILES = ("-f", "docker-compose.yml", "-f", "deploy/docker/ingest.yml")
+ROWS = 200_000
 CREATED = 'import_rows_total{outcome="created"}'
 
 
@@ -37,9 +38,12 @@ def test_override_moves_imports_to_their_own_processes(compose, ingest_container
 
 
 def test_import_continues_after_killed_ingest_processes(ingest_containers, person):
-    """An import loses no row if all processes that could write it are killed."""
-    upload = person.upload("title\n" + "Row\n" * 20_000)
+    """An import loses no row if all processes that could write it are killed in the middle of its file."""
+    upload = person.upload("title\n" + "Row\n" * ROWS)
+    next(seen for seen in person.watch_import(upload["id"]) if seen["rows_read"])
     for container in ingest_containers:
         kill_process(container)
+    rows_read = person.http.get(f"/api/v1/imports/{upload['id']}").json()["rows_read"]
+    assert rows_read < ROWS, "the import was over before the processes could be killed"
     finished = person.wait_for_import(upload["id"])
-    assert (finished["state"], finished["rows_created"], finished["rows_failed"]) == ("succeeded", 20_000, 0)
+    assert (finished["state"], finished["rows_created"], finished["rows_failed"]) == ("succeeded", ROWS, 0)

@@ -41,8 +41,8 @@ def test_parallel_programs_choose_different_ports():
             for _ in range(3)
         ]
         # With -i, a program that has printed its ports runs on until its standard input ends.
-        lines = [program.stdout.readline() for program in programs if program.stdout]
-    chosen = [port for line in lines for port in line.split()]
+        outputs = [program.stdout for program in programs if program.stdout]
+        chosen = [port for output in outputs for port in output.readline().split()]
     assert len(set(chosen)) == len(chosen) == 600
 
 
