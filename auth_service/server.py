@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 
-from auth_service.background_tasks import become_ready, clean_up, trust_state_fetcher
+from auth_service.background_tasks import background_loops, become_ready, trust_state_fetcher
 from auth_service.bootstrap import create_use_cases
 from auth_service.persistence.schema import MIGRATIONS
 from auth_service.registrations import create_registrations
@@ -14,13 +14,12 @@ from auth_service.switches import SWITCHES
 from auth_service.transport.status import STATUS
 from chassis.database.revisions import RevisionHistory
 from chassis.database.schema_check import SchemaCheck
-from chassis.database.switches import POLL_INTERVAL_SECONDS, PollSwitches, Switches, WritableConnections
+from chassis.database.switches import Switches, WritableConnections
 from chassis.lifecycle import run_in_background
 from chassis.limits.load_shed import DEFAULT_CAPACITY
 from chassis.limits.rate_limit import AddressRateLimiter
 from chassis.limits.rate_limit_interceptor import RateLimitInterceptor
-from chassis.periodic import run_periodically
-from chassis.probes.dependency import Dependency, require_dependency, run_checks
+from chassis.probes.dependency import Check, Dependency, run_checks
 from chassis.probes.http_server import serve_probes
 from chassis.probes.process_status import ProcessStatus
 from chassis.rpc.access import public_methods
@@ -56,29 +55,22 @@ async def run_server(settings: AuthSettings) -> AsyncIterator[GrpcServers]:
         server = _create_servers(settings, create_registrations(use_cases), state, status)
         await server.start()
         schema_check = SchemaCheck(url, RevisionHistory(settings.database_schema, MIGRATIONS), status)
+        checks: dict[Dependency, Check] = {database: schema_check}
         await stack.enter_async_context(
             run_in_background(
-                run_checks({database: schema_check}),
-                run_periodically(
-                    PollSwitches(pool, settings.database_schema, switches), interval=POLL_INTERVAL_SECONDS
-                ),
+                run_checks(checks),
+                *background_loops(settings, pool, use_cases, ready=server.is_ready, switches=switches),
                 become_ready(
                     settings,
                     pool,
                     server,
-                    database=require_dependency(
-                        database,
-                        schema_check,
-                        variable="AUTH_DATABASE_URL",
-                        timeout_seconds=settings.start_timeout_seconds,
-                    ),
+                    checks=checks,
+                    variables={database: "AUTH_DATABASE_URL"},
                     schema_check=schema_check,
                     switches=switches,
                     ensure_signing_key=use_cases.operators.ensure_signing_key,
                     poller=poller,
                 ),
-                clean_up(server.is_ready, use_cases.operators.delete_expired_records),
-                clean_up(server.is_ready, use_cases.operators.delete_expired_events),
             )
         )
         stack.push_async_callback(server.stop)

@@ -83,4 +83,5 @@ async def run_periodically(
             monitor.record_success()
             pause = interval
         with suppress(TimeoutError):
-            await asyncio.wait_for(event.wait(), pause)
+            async with asyncio.timeout(pause):
+                await event.wait()

@@ -1,7 +1,6 @@
 """Background tasks of the running server: becoming ready, the loops of the use cases, and cleaning up."""
 
-import asyncio
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -12,6 +11,7 @@ from chassis.database.statistics import RefreshStatistics
 from chassis.database.switches import POLL_INTERVAL_SECONDS as SWITCH_INTERVAL_SECONDS
 from chassis.database.switches import PollSwitches, Switches
 from chassis.periodic import run_periodically
+from chassis.probes.dependency import Check, Dependency, require_all
 from chassis.rpc.servers import GrpcServers
 from chassis.rpc.trust import TrustPoller
 from task_service.bootstrap import UseCases
@@ -36,15 +36,14 @@ async def become_ready(
     pool: Pool,
     server: GrpcServers,
     *,
-    required: Iterable[Coroutine[Any, Any, None]],
+    checks: Mapping[Dependency, Check],
+    variables: Mapping[Dependency, str],
     schema_check: SchemaCheck,
     switches: Switches,
     poller: TrustPoller,
 ) -> None:
     """Set ready when every dependency has responded, the schema is migrated, and switches and trust state are known."""
-    results = await asyncio.gather(*required, return_exceptions=True)
-    if problems := [result for result in results if isinstance(result, Exception)]:
-        raise ExceptionGroup("dependencies do not respond", problems)
+    await require_all(checks, variables, timeout_seconds=settings.start_timeout_seconds)
     await schema_check.wait_until_migrated()
     await switches.known.wait()
     if settings.database_prepared_statements:  # a pooler has its own limits

@@ -9,7 +9,7 @@ from chassis.database.schema_check import SchemaCheck
 from chassis.database.switches import Switches
 from chassis.lifecycle import run_in_background
 from chassis.limits.load_shed import Capacity
-from chassis.probes.dependency import Check, Dependency, require_dependency, run_checks
+from chassis.probes.dependency import Check, Dependency, run_checks
 from chassis.probes.http_server import serve_probes
 from chassis.probes.process_status import ProcessStatus
 from chassis.rpc.servers import GrpcServers
@@ -63,10 +63,6 @@ async def run_server(settings: TasksSettings) -> AsyncIterator[GrpcServers]:
             object_store: resources.store.check,
         }
         variables = {database: "TASKS_DATABASE_URL", redis: "TASKS_REDIS_URL", object_store: "TASKS_STORE_URL"}
-        required = [
-            require_dependency(each, check, variable=variables[each], timeout_seconds=settings.start_timeout_seconds)
-            for each, check in checks.items()
-        ]
         await stack.enter_async_context(
             run_in_background(
                 poller.run(),
@@ -76,7 +72,8 @@ async def run_server(settings: TasksSettings) -> AsyncIterator[GrpcServers]:
                     settings,
                     resources.pool,
                     server,
-                    required=required,
+                    checks=checks,
+                    variables=variables,
                     schema_check=schema_check,
                     switches=switches,
                     poller=poller,

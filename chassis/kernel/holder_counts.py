@@ -26,8 +26,8 @@ class HolderCounts(dict[Key, int]):
 
     def remove(self, key: Key) -> None:
         """Count the end of a holder that was added."""
-        self.total -= 1
         count = self[key] - 1
+        self.total -= 1
         if count:
             self[key] = count
         else:

@@ -115,16 +115,28 @@ async def check_until_reached(dependency: Dependency, check: Check) -> None:
     while not dependency.reached.is_set():
         await check_dependency(dependency, check)
         with suppress(TimeoutError):
-            await asyncio.wait_for(dependency.reached.wait(), RETRY_SECONDS)
+            async with asyncio.timeout(RETRY_SECONDS):
+                await dependency.reached.wait()
 
 
-async def require_dependency(dependency: Dependency, check: Check, *, variable: str, timeout_seconds: float) -> None:
-    """Contact a dependency until it has responded once.
+async def require_all(
+    checks: Mapping[Dependency, Check], variables: Mapping[Dependency, str], *, timeout_seconds: float
+) -> None:
+    """Contact all dependencies until each has responded once. `variables` are the settings of their addresses.
 
     Raises:
-        StartError: it has not responded in time. The text names the variable of its address and the cause.
+        ExceptionGroup: some have not responded in time. The StartError of each names its variable and the cause.
 
     """
+    contacts = [
+        _require(dependency, check, variables[dependency], timeout_seconds) for dependency, check in checks.items()
+    ]
+    results = await asyncio.gather(*contacts, return_exceptions=True)
+    if problems := [result for result in results if isinstance(result, Exception)]:
+        raise ExceptionGroup("dependencies do not respond", problems)
+
+
+async def _require(dependency: Dependency, check: Check, variable: str, timeout_seconds: float) -> None:
     try:
         async with asyncio.timeout(timeout_seconds):
             await check_until_reached(dependency, check)

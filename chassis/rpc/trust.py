@@ -4,6 +4,7 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from uuid import UUID
 
 import structlog
@@ -87,10 +88,9 @@ class TrustPoller:
             await self.poll()
             pause = random.uniform(0.75, 1.25) * POLL_INTERVAL_SECONDS  # noqa: S311 - jitter between replicas
             await asyncio.sleep(MIN_POLL_INTERVAL_SECONDS)
-            try:
-                await asyncio.wait_for(self._state.unknown_key_seen.wait(), max(pause - MIN_POLL_INTERVAL_SECONDS, 0))
-            except TimeoutError:
-                continue
+            with suppress(TimeoutError):
+                async with asyncio.timeout(max(pause - MIN_POLL_INTERVAL_SECONDS, 0)):
+                    await self._state.unknown_key_seen.wait()
 
     async def poll(self) -> None:
         """Poll once: read all pages. The state is complete, and `first_response` set, only after the last one."""

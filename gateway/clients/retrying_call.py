@@ -100,4 +100,5 @@ class RetryingCall:
     async def _wait_for_connection(self, max_seconds: float) -> None:
         """In a rolling restart, the old server is gone a moment before the channel has connected to the new one."""
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._connected(), min(max_seconds, RECONNECT_SECONDS))
+            async with asyncio.timeout(min(max_seconds, RECONNECT_SECONDS)):
+                await self._connected()

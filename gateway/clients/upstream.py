@@ -41,7 +41,7 @@ class Upstream:
         """Open the channel. `idempotent` are further methods that gRPC may retry, as "package.Service/Method"."""
         self.name = name
         self.rpcs = tuple(rpcs)
-        idempotent = [*idempotent, *(rpc.grpc_path.removeprefix("/") for rpc in self.rpcs if rpc.is_idempotent)]
+        idempotent = [*idempotent, *(rpc.grpc_path.removeprefix("/") for rpc in self.rpcs if rpc.is_safe)]
         self.channel = plain_channel(target, certificates=certificates, idempotent=idempotent)
         self._retry_budget = RetryBudget()
         self._health = health_pb2_grpc.HealthStub(self.channel)

@@ -51,8 +51,8 @@ class Rpc:
         return not (self.client_streaming or self.server_streaming)
 
     @property
-    def is_idempotent(self) -> bool:
-        """True if the gateway may retry the call: every binding is a GET, which changes nothing."""
+    def is_safe(self) -> bool:
+        """True if every binding is a GET, which changes nothing: the gateway may retry the call, and cancel it."""
         return all(binding.http_method == "GET" for binding in self.bindings)
 
 
@@ -102,6 +102,6 @@ def location_prefix_of(rpc: Rpc, rpcs: Iterable[Rpc]) -> str | None:
     collection = rpc.bindings[0].template.source
     for other in rpcs:
         source = other.bindings[0].template.source
-        if other.is_idempotent and other.response == rpc.response and source == f"{collection}/{{id}}":
+        if other.is_safe and other.response == rpc.response and source == f"{collection}/{{id}}":
             return f"{collection}/"
     return None

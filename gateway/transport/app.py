@@ -119,7 +119,7 @@ class ErrorResponder:
         except ClientDisconnected:
             structlog.contextvars.bind_contextvars(cause="client disconnected")
         except asyncio.CancelledError:
-            # Only the server cancels a request: when the time of the drain ends. It does not wait for the request.
+            # The end of the drain. It does not wait for the request. A disconnect would be ClientDisconnected.
             await exchange.send_error(http_errors.stopping())
         except Exception as error:
             structlog.contextvars.bind_contextvars(cause=describe_error(error))

@@ -83,7 +83,7 @@ class EndpointFactory:
             return StreamLimitedEndpoint(self._server_stream(upstream, rpc, bind), self._stream_limit)
         endpoint = self._unary(upstream, rpc, binding, bind)
         # Rate limit only what needs no token and costs something, such as logins and registrations.
-        needs_rate_limit = rpc.access.public and not rpc.is_idempotent
+        needs_rate_limit = rpc.access.public and not rpc.is_safe
         return RateLimitedEndpoint(endpoint, self._rate_limit) if needs_rate_limit else endpoint
 
     def _unary(self, upstream: Upstream, rpc: Rpc, binding: Binding, bind: RequestBinder) -> Endpoint:
@@ -94,7 +94,7 @@ class EndpointFactory:
             encode=self._encoders.get(rpc.response),
             body_reader=self._body_reader,
             limit=self._request_limit,
-            is_idempotent=rpc.is_idempotent,
+            is_safe=rpc.is_safe,
             is_public=rpc.access.public,
             success_status=rpc.success_status,
             location_prefix=location_prefix_of(rpc, self._rpcs),

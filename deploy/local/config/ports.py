@@ -7,7 +7,7 @@ from typing import Self
 
 from deploy.local.config.options import Options
 from deploy.local.errors import LocalStackError
-from deploy.local.host.free_ports import CHOOSE_ANOTHER_PORT, find_free_port, is_port_free
+from deploy.local.host.free_ports import CHOOSE_ANOTHER_PORT, find_free_port, is_port_free, reserve_port
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +64,7 @@ class Ports:
 
 
 def _check_requested(requested: dict[str, int]) -> None:
-    """Raise one LocalStackError that names every unusable port, not only the first."""
+    """Reserve the requested ports. Raise one LocalStackError that names every unusable one, not only the first."""
     problems: list[str] = []
     option_by_port: dict[int, str] = {}
     for option, port in requested.items():
@@ -74,6 +74,8 @@ def _check_requested(requested: dict[str, int]) -> None:
             problems.append(f"{option} {port} is the same as {option_by_port[port]}")
         elif not is_port_free(port):
             problems.append(f"{option} {port} is in use by another program")
+        else:
+            reserve_port(port)  # if the caller has reserved it, that is enough
         option_by_port.setdefault(port, option)
     if problems:
         raise LocalStackError("; ".join(problems) + f". {CHOOSE_ANOTHER_PORT}")

@@ -104,7 +104,7 @@ def build_responses(
 
 def is_revalidated(rpc: Rpc) -> bool:
     """Return True if a GET of the rpc has an entity tag and can be 304."""
-    return rpc.is_unary and rpc.is_idempotent
+    return rpc.is_unary and rpc.is_safe
 
 
 def json_content(schema: Schema) -> dict[str, Schema]:
@@ -127,7 +127,7 @@ def _error_statuses(rpc: Rpc, binding: Binding, header_fields: HeaderFields) -> 
 
 def _success_headers(rpc: Rpc, header_fields: HeaderFields, *, has_location: bool) -> Iterable[str]:
     yield "X-Request-Id"
-    if rpc.is_unary and (rpc.is_idempotent or has_string_field(rpc.response, ETAG)):
+    if rpc.is_unary and (rpc.is_safe or has_string_field(rpc.response, ETAG)):
         yield "ETag"
     if has_location:
         yield "Location"

@@ -41,7 +41,7 @@ class UnaryEndpoint:
         encode: Encode,
         body_reader: JsonBodyReader,
         limit: ConcurrencyLimit,
-        is_idempotent: bool,
+        is_safe: bool,
         is_public: bool,
         success_status: int,
         location_prefix: str | None,
@@ -54,7 +54,7 @@ class UnaryEndpoint:
         self._encode = encode
         self._body_reader = body_reader
         self._limit = limit
-        self._is_idempotent = is_idempotent
+        self._is_safe = is_safe
         self._is_public = is_public
         self._cache_control = PUBLIC_REVALIDATE if is_public else PRIVATE_REVALIDATE
         self._success_status = success_status
@@ -67,7 +67,7 @@ class UnaryEndpoint:
         request = self._bind(http_request.path_values, http_request.query, body)
         is_etag_from_header = self._preconditions.apply(request, http_request)
         # A write goes on without its client, which may have left only because it could not wait.
-        with http_request.disconnect.cancels_read() if self._is_idempotent else nullcontext():
+        with http_request.disconnect.cancel_on_disconnect() if self._is_safe else nullcontext():
             # A slot is held for the work of the services only, so that a slow client of either body holds none.
             async with self._limit.slot(caller_key(http_request.headers), self):
                 response, call = await self._call_with_renewal(
@@ -77,10 +77,10 @@ class UnaryEndpoint:
         headers = [*location_header(self._location_prefix, response)]
         if self._preconditions.has_idempotency_key:
             headers += await replay_header(call)
-        if etag := self._etag_builder.build(response, body, use_digest=self._is_idempotent):
+        if etag := self._etag_builder.build(response, body, use_digest=self._is_safe):
             headers.append((b"etag", etag))
             # After a write the ETag is only for a later If-Match. The response must not be cached.
-            if self._is_idempotent:
+            if self._is_safe:
                 headers.append(self._cache_control)
                 if etag_matches(http_request.header(b"if-none-match"), etag):
                     await send_not_modified(send, headers)
@@ -111,7 +111,7 @@ class UnaryEndpoint:
         authorized = self._authorizer.authorize(
             http_request, is_public=self._is_public, needed_seconds=self._call.timeout_seconds
         )
-        is_repeatable = self._is_idempotent or self._preconditions.has_key(request)
+        is_repeatable = self._is_safe or self._preconditions.has_key(request)
         async with authorized as metadata:
             try:
                 return await self._call(request, metadata, is_repeatable=is_repeatable)

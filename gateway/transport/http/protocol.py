@@ -83,7 +83,7 @@ class LimitedHttpProtocol(RejectingHttpProtocol):
         if self._running is not None and not self._running.response_complete:
             self._running.disconnected = True
             self._running.message_event.set()
-        self._disconnect.report()
+        self._disconnect.record_disconnect()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:

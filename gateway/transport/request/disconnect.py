@@ -23,15 +23,15 @@ class Disconnect:
         self._has_happened = False
         self._reader: asyncio.Task[object] | None = None
 
-    def report(self) -> None:
+    def record_disconnect(self) -> None:
         """Record that the client has gone, and cancel the read in progress."""
         self._has_happened = True
         if self._reader is not None:
             self._reader.cancel()
 
     @contextmanager
-    def cancels_read(self) -> Iterator[None]:
-        """Run the block until the client has gone.
+    def cancel_on_disconnect(self) -> Iterator[None]:
+        """Cancel the block when the client disconnects. Use it for reads only.
 
         Raises:
             ClientDisconnected: the client has gone, and the block was cancelled or has not begun.

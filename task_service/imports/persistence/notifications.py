@@ -35,7 +35,8 @@ class ChangeEvent:
 
     async def wait(self, seconds: float) -> None:
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._set.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._set.wait()
         self._set.clear()
 
 

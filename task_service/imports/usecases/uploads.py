@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from chassis.kernel.clock import Clock
-from chassis.kernel.errors import Unavailable
+from chassis.kernel.errors import DomainError
 from chassis.kernel.identity import Caller
 from chassis.kernel.ids import NewId
 from task_service.access import owner_for
@@ -134,10 +134,11 @@ class UploadImport:
             await asyncio.shield(deletion)
         except asyncio.CancelledError:
             await asyncio.wait({deletion})
+            deletion.result()  # an unexpected error is logged, as without the cancellation
             raise
 
     async def _delete_if_available(self, import_id: UUID) -> None:
-        with suppress(Unavailable):
+        with suppress(DomainError):
             await delete_upload(self.begin, self.store, import_id)
 
     async def _resolve_defaults(self, options: UploadOptions) -> Defaults:

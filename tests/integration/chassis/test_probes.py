@@ -10,7 +10,7 @@ from urllib.request import urlopen
 import pytest
 
 from chassis.kernel.errors import StartError
-from chassis.probes.dependency import Dependency, check_all, require_dependency
+from chassis.probes.dependency import Dependency, check_all, require_all
 from chassis.probes.http_server import serve_probes
 from chassis.probes.process_status import ProcessStatus
 from chassis.settings import CannotListen, Listen
@@ -87,8 +87,12 @@ async def test_address_in_use_stops_the_start():
 
 
 async def test_dependency_that_never_responds_stops_the_start():
-    with pytest.raises(StartError, match=r"EXAMPLE_URL: refused by 10\.0\.0\.1"):
-        await require_dependency(Dependency("example"), fail, variable="EXAMPLE_URL", timeout_seconds=0.1)
+    dependency = Dependency("example")
+    with pytest.raises(ExceptionGroup) as raised:
+        await require_all({dependency: fail}, {dependency: "EXAMPLE_URL"}, timeout_seconds=0.1)
+    [error] = raised.value.exceptions
+    assert isinstance(error, StartError)
+    assert str(error).startswith("EXAMPLE_URL: refused by 10.0.0.1")
 
 
 async def test_dependency_is_retried_until_it_responds():
@@ -100,5 +104,5 @@ async def test_dependency_is_retried_until_it_responds():
             raise ConnectionError
 
     dependency = Dependency("example")
-    await require_dependency(dependency, respond_at_last, variable="EXAMPLE_URL", timeout_seconds=30)
+    await require_all({dependency: respond_at_last}, {dependency: "EXAMPLE_URL"}, timeout_seconds=30)
     assert dependency.state == "up"

@@ -60,7 +60,7 @@ def test_no_get_response_has_a_secret():
     rpcs = read_rpcs((*AUTH_SERVICES, *TASKS_SERVICES))
     secret = {rpc.name for rpc in rpcs if SECRETS & {field.name for field in rpc.response.fields}}
     assert {"Login", "RefreshToken", "ResetUserPassword", "RotateServiceAccount"} < secret
-    assert {rpc.name for rpc in rpcs if rpc.name in secret and rpc.is_idempotent} == set()
+    assert {rpc.name for rpc in rpcs if rpc.name in secret and rpc.is_safe} == set()
 
 
 async def test_private_reads_are_revalidated(rest, services):

@@ -121,4 +121,4 @@ def test_request_lists_have_an_item_limit():
 def test_only_get_rpcs_are_idempotent():
     reading = ("Download", "Export", "Get", "List", "Lookup", "Verify", "Watch")
     for rpc in CONTRACT:
-        assert rpc.is_idempotent == rpc.name.startswith(reading), rpc.full_name
+        assert rpc.is_safe == rpc.name.startswith(reading), rpc.full_name
