@@ -62,7 +62,7 @@ class RichStatus:
     retry_after_seconds: float | None = None
     is_retryable_elsewhere: bool = False
     """True: the call was refused before any work. ErrorInfo then has the metadata `not_started: true`."""
-    metadata: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, str] = field(default_factory=dict, hash=False)
     """Facts of the error with the reason, for programs."""
 
     def pack(self) -> bytes:
