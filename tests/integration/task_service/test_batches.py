@@ -138,9 +138,8 @@ async def test_message_does_not_repeat_an_error_of_several_requests(system):
     """The message names a field as its request does. The violations have the paths."""
     sonu = await system.new_user("sonu")
     labelled = Create(task=task_pb2.Task(title=" ", labels=["a,b"]))
-    requests = (Create(task=task_pb2.Task(title=" ")), labelled)
+    batch = task_service_pb2.BatchCreateTasksRequest(requests=(Create(task=task_pb2.Task(title=" ")), labelled))
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        batch = task_service_pb2.BatchCreateTasksRequest(requests=requests)
         await system.tasks.BatchCreateTasks(batch, metadata=sonu.metadata)
     status = read_status(caught.value)
     assert status.message == f"{BlankTitle().message} {CommaInLabel().message}"
