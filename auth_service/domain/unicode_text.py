@@ -2,18 +2,7 @@
 
 import unicodedata
 
-# Controls, formats (zero-width ones and direction marks), surrogates, private use, unassigned, line and paragraph ends.
-_INVISIBLE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-
-# Letters, marks and symbols that are drawn as nothing (Unicode's Default_Ignorable_Code_Point, and the blank Braille
-# pattern). Two names that differ only in them look the same.
-_INVISIBLE_CODE_POINTS = frozenset(
-    {0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFFA0}
-    | set(range(0x180B, 0x1810))
-    | set(range(0xFE00, 0xFE10))
-    | set(range(0xE0000, 0xE1000))
-)
-
+from chassis.kernel.quoting import is_invisible
 
 MAX_NORMALIZABLE_CHARACTERS = 512
 """Maximum length of a client's text that is normalized: twice the longest email, eight times the longest username.
@@ -36,10 +25,7 @@ def nfkc_casefold(text: str) -> str:
 
 def is_visible(text: str) -> bool:
     """Return True if every character is visible. Spaces count as visible."""
-    return not any(
-        unicodedata.category(character) in _INVISIBLE_CATEGORIES or ord(character) in _INVISIBLE_CODE_POINTS
-        for character in text
-    )
+    return not any(is_invisible(character) and unicodedata.category(character) != "Zs" for character in text)
 
 
 def starts_with_combining_mark(text: str) -> bool:

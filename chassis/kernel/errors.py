@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from inspect import cleandoc
+from itertools import islice
 from typing import ClassVar
 
 
@@ -15,6 +16,7 @@ class DomainError(Exception):
     """The request can't be carried out."""
 
     # The docstring of a subclass is its message. The keyword arguments become attributes and fill `{name}` in it.
+    # Its `field` may get a prefix later, such as requests[3]: the message then still has the name that it began with.
     # The reason is the class name in capitals: BlankTitle is BLANK_TITLE. With inherits_reason=True it is the parent's.
 
     reason: ClassVar[str] = "DOMAIN_ERROR"
@@ -70,7 +72,9 @@ class ValidationErrors(Invalid):
 
     def __init__(self, errors: "Sequence[Invalid]") -> None:
         self._errors = tuple(errors)
-        super().__init__(summary=" ".join(error.message for error in self._errors[:5]))
+        # The same error of many fields, such as that of each request of a batch, is one sentence.
+        messages = dict.fromkeys(error.message for error in self._errors)
+        super().__init__(summary=" ".join(islice(messages, 5)))
 
     @property
     def violations(self) -> tuple[Invalid, ...]:

@@ -19,12 +19,12 @@ INVISIBLE_CHARACTERS = frozenset(map(chr, chain.from_iterable(_INVISIBLE_RANGES)
 def quote(text: str, max_characters: int = MAX_QUOTED_CHARACTERS) -> str:
     """Return a text in quotes. A long one is cut."""
     mark = '"' if "'" in text else "'"
-    return f"{mark}{visible(text[:max_characters])}{mark}"
+    return f"{mark}{escape_invisible(text[:max_characters])}{mark}"
 
 
-def visible(text: str) -> str:
+def escape_invisible(text: str) -> str:
     """Return the text with code points for its control characters, format characters and special spaces."""
-    return "".join(f"<{code_point(char)}>" if is_invisible(char) else char for char in text)
+    return "".join(f"<{format_code_point(char)}>" if is_invisible(char) else char for char in text)
 
 
 def is_invisible(character: str) -> bool:
@@ -32,6 +32,6 @@ def is_invisible(character: str) -> bool:
     return not character.isprintable() or character in INVISIBLE_CHARACTERS
 
 
-def code_point(character: str) -> str:
+def format_code_point(character: str) -> str:
     """Return the code point of a character, such as U+FEFF."""
     return f"U+{ord(character):04X}"

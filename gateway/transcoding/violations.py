@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from chassis.kernel.quoting import visible
+from chassis.kernel.quoting import escape_invisible
 
 MAX_VIOLATIONS = 50
 MAX_NAME_LENGTH = 100
@@ -54,4 +54,4 @@ class Violations:
 
 def printable_name(name: str) -> str:
     """Return a client's field name in a form fit for a response: truncated, invisible characters as code points."""
-    return visible(name if len(name) <= MAX_NAME_LENGTH else name[: MAX_NAME_LENGTH - 1] + "…")
+    return escape_invisible(name if len(name) <= MAX_NAME_LENGTH else name[: MAX_NAME_LENGTH - 1] + "…")

@@ -6,26 +6,38 @@ A row policy makes every read of one owner's rows wait for an advisory lock, whi
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass
 
 import psycopg
 
 from tests.support.waiting import until
 
 LOCK = 1
-POLICY = """
-    CREATE FUNCTION tasks.wait_for_test() RETURNS boolean LANGUAGE plpgsql VOLATILE COST 100000
+_POLICY = """
+    CREATE FUNCTION {schema}.wait_for_test() RETURNS boolean LANGUAGE plpgsql VOLATILE COST 100000
         AS $$ BEGIN PERFORM pg_advisory_xact_lock_shared({lock}); RETURN true; END $$;
-    GRANT EXECUTE ON FUNCTION tasks.wait_for_test TO tasks_app;
-    ALTER TABLE tasks.tasks ENABLE ROW LEVEL SECURITY;
-    CREATE POLICY hold ON tasks.tasks TO tasks_app
-        USING (owner_id NOT IN ({owners}) OR tasks.wait_for_test()) WITH CHECK (true)
+    GRANT EXECUTE ON FUNCTION {schema}.wait_for_test TO {role};
+    ALTER TABLE {schema}.{table} ENABLE ROW LEVEL SECURITY;
+    CREATE POLICY hold ON {schema}.{table} TO {role}
+        USING ({column} NOT IN ({owners}) OR {schema}.wait_for_test()) WITH CHECK (true)
 """
-AUTH_POLICY = (
-    POLICY.replace("tasks.", "auth.")
-    .replace("auth.tasks", "auth.users")
-    .replace("tasks_app", "auth_app")
-    .replace("owner_id", "id")
-)
+
+
+@dataclass(frozen=True, slots=True)
+class HeldTable:
+    """A table whose rows wait, the role that reads it, and the column with the owner."""
+
+    schema: str
+    table: str
+    role: str
+    column: str
+
+    def policy(self, owners: str) -> str:
+        return _POLICY.format(**asdict(self), lock=LOCK, owners=owners)
+
+
+TASKS = HeldTable("tasks", "tasks", "tasks_app", "owner_id")
+USERS = HeldTable("auth", "users", "auth_app", "id")
 
 
 def disable_timeouts(database) -> None:
@@ -44,11 +56,11 @@ def waiting(database) -> int:
 
 @asynccontextmanager
 async def held(
-    database, *owners, calls: Sequence[Callable[[], Awaitable[object]]], at_least: int, policy: str = POLICY
+    database, *owners, calls: Sequence[Callable[[], Awaitable[object]]], at_least: int, table: HeldTable = TASKS
 ):
     """Hold the owners' reads, start the calls, and yield when `at_least` of them hold a connection."""
     names = ", ".join(f"'{owner.id}'" for owner in owners)
-    await database.execute(policy.format(lock=LOCK, owners=names))
+    await database.execute(table.policy(names))
     async with await psycopg.AsyncConnection.connect(database.administrator_url, autocommit=True) as lock:
         await lock.execute("SELECT pg_advisory_lock(%s)", [LOCK])
         running = [asyncio.ensure_future(call()) for call in calls]

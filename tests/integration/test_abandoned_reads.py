@@ -6,21 +6,21 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
-from tests.integration.held_reads import AUTH_POLICY, POLICY, disable_timeouts, held, waiting
+from tests.integration.held_reads import TASKS, USERS, disable_timeouts, held, waiting
 from tests.integration.task_service.calls import create
 from tests.support.rest import rest_client
 from tests.support.waiting import until
 
 READS = {
-    "/tasks:stats": POLICY,
-    "/tasks": POLICY,
-    "/tasks?q=milk": POLICY,
-    "/tasks?order_by=title": POLICY,
-    "/tasks?include_total=true": POLICY,
-    "/tasks/{task_id}": POLICY,
-    "/tasks:export": POLICY,
-    "/me": AUTH_POLICY,
-    "/users/{user_id}": AUTH_POLICY,
+    "/tasks:stats": TASKS,
+    "/tasks": TASKS,
+    "/tasks?q=milk": TASKS,
+    "/tasks?order_by=title": TASKS,
+    "/tasks?include_total=true": TASKS,
+    "/tasks/{task_id}": TASKS,
+    "/tasks:export": TASKS,
+    "/me": USERS,
+    "/users/{user_id}": USERS,
 }
 CONNECTIONS = """
     SELECT pid FROM pg_stat_activity WHERE usename IN ('tasks_app', 'auth_app') AND datname = current_database()
@@ -42,7 +42,7 @@ async def test_abandoned_read_ends_its_statement(system, database, read, caplog)
     async with rest_client(system, admin) as client:
         with capture_logs(processors=[structlog.contextvars.merge_contextvars]) as logs:
             calls = [lambda: client.get(path)]
-            async with held(database, admin, calls=calls, at_least=1, policy=READS[read]) as (request,):
+            async with held(database, admin, calls=calls, at_least=1, table=READS[read]) as (request,):
                 connections = set(database.rows(CONNECTIONS))
                 request.cancel()
                 await until(lambda: not waiting(database))

@@ -174,6 +174,15 @@ async def test_field_paths_of_an_upload_are_those_of_its_messages(system, sonu):
         assert await unresolved_paths(started, imports.UploadImportRequest.DESCRIPTOR) == [], options
 
 
+async def test_file_of_an_upload_is_a_part_of_the_form_over_rest(rest):
+    """A violation of the file has the name of its part, that of an option the name of its parameter."""
+    file = {"file": ("a.csv", b"a\n")}
+    response = await rest.post("/imports", files=file)
+    assert error_details(response) == [("MISSING_TITLE_COLUMN", "file")]
+    response = await rest.post("/imports", params={"source": "x"}, files=file)
+    assert error_details(response) == [("UNKNOWN_SOURCE", "source")]
+
+
 async def test_etag_is_a_field_of_the_task_or_of_the_request(system, rest, sonu):
     """UpdateTask has it in the task, DeleteTask beside the id. Over REST, the body of UpdateTask is the task."""
     task = await create(system, sonu, title="x", external_id="A")

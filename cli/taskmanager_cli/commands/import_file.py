@@ -67,7 +67,7 @@ def import_file(
             if not yes and not dry_run:
                 _require_consent()
             found = watch_import(client, upload.send(proposed)["id"])
-            _print_result(client, found, inspection["column_warnings"], as_json=as_json)
+            _print_result(client, found, inspection.get("column_warnings", []), as_json=as_json)
             if found["rows_failed"]:
                 csv_format = format_of(source, inspection["delimiter"])
                 _keep_rejected_rows(client, found["id"], errors, csv_format, force=force)

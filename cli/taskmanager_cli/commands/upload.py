@@ -93,6 +93,12 @@ def _note_possible_import() -> None:
 
 
 def _explain(error: Refused) -> Refused | DuplicateFile:
-    """Return the error for a file that was imported before, which names commands instead of fields of the API."""
+    """Return the error for a file that was imported before, which names commands instead of fields of the API.
+
+    The server may be of another version: the error stays as it is if the server does not name the import and its state.
+    """
     facts = error.metadata_of("DUPLICATE_FILE")
-    return DuplicateFile(**facts) if facts.get("import_state") in DuplicateFile.ADVICE else error
+    import_id, import_state = facts.get("import_id"), facts.get("import_state")
+    if import_id and import_state in DuplicateFile.ADVICE:
+        return DuplicateFile(import_id=import_id, import_state=import_state)
+    return error

@@ -9,6 +9,7 @@ from gateway.transcoding.contract import Rpc, location_prefix_of
 from gateway.transcoding.http.header_fields import IDEMPOTENCY_KEY, HeaderFields, header_fields_of
 from gateway.transcoding.http.http_rules import Binding
 from gateway.transcoding.http.request_binder import query_fields
+from gateway.transcoding.http.upload_form import FILE_PART
 from gateway.transcoding.json_codec.json_mapping import is_required
 from gateway.transcoding.openapi.comments import Comments
 from gateway.transcoding.openapi.responses import build_responses, is_revalidated, json_content
@@ -41,9 +42,9 @@ UPLOAD_SCHEMAS: Mapping[str, Mapping[str, Any]] = {
     "UploadForm": {
         "type": "object",
         "description": "A file. The parameters of the query may also be parts of the form. They go before the file.",
-        "required": ["file"],
+        "required": [FILE_PART],
         "properties": {
-            "file": {
+            FILE_PART: {
                 "type": "string",
                 "contentMediaType": "text/csv",
                 "format": "binary",

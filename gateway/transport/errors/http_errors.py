@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from chassis.kernel.suggestions import did_you_mean
+from gateway.transcoding.http.upload_form import FILE_PART
 from gateway.transcoding.json_codec.encoder import to_json
 from gateway.transcoding.violations import InvalidRequest, Violation, printable_name
 
@@ -104,13 +105,13 @@ def body_too_large(max_bytes: int) -> HttpError:
 def file_too_large(max_bytes: int) -> HttpError:
     """Return the 413 for an upload over the limit."""
     message = f"The file is too large. Send at most {max_bytes} bytes."
-    return _error(413, "RESOURCE_EXHAUSTED", "FILE_TOO_LARGE", message, field="file")
+    return _error(413, "RESOURCE_EXHAUSTED", "FILE_TOO_LARGE", message, field=FILE_PART)
 
 
 def compression_ratio_too_high(max_ratio: int) -> HttpError:
     """Return the 413 for a compressed file that expands as only few real files do."""
     message = f"The file expands to more than {max_ratio} times its compressed size. Send it without compression."
-    return _error(413, "RESOURCE_EXHAUSTED", "COMPRESSION_RATIO_TOO_HIGH", message, field="file")
+    return _error(413, "RESOURCE_EXHAUSTED", "COMPRESSION_RATIO_TOO_HIGH", message, field=FILE_PART)
 
 
 def unsupported_media_type(expected: str) -> HttpError:

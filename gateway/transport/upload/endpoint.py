@@ -13,6 +13,7 @@ from chassis.tracing.spans import trace_metadata
 from gateway.clients.end_call import end_call
 from gateway.transcoding.http.header_fields import IDEMPOTENCY_KEY
 from gateway.transcoding.http.query_binder import QueryBinder
+from gateway.transcoding.http.upload_form import FILE_PART
 from gateway.transcoding.json_codec.encoder import Encode, to_json
 from gateway.transcoding.violations import Violations
 from gateway.transport.asgi import Send
@@ -25,7 +26,6 @@ from gateway.transport.responses.replay import replay_header
 from gateway.transport.responses.send import location_header, send_response
 from gateway.transport.upload.body import UploadBodyReader
 from gateway.transport.upload.sender import CallEnded, UploadCall, UploadSender
-from gateway.transport.upload.uploaded_file import FILE_PART
 
 UPLOAD_RPCS = frozenset(f"taskmanager.imports.v1.ImportService.{name}" for name in ("UploadImport", "InspectImport"))
 """The rpcs that take the messages of an upload."""

@@ -12,10 +12,9 @@ from multipart import (  # type: ignore[import-untyped]
 )
 
 from chassis.kernel.suggestions import close_names, did_you_mean
+from gateway.transcoding.http.upload_form import FILE_PART
 from gateway.transport.errors import http_errors
 from gateway.transport.errors.http_errors import HttpError
-
-FILE_PART = "file"
 
 MAX_OPTION_BYTES = 64 * 1024
 """Maximum size of all options in a form."""

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from chassis.kernel.errors import Invalid, collect_errors
 from chassis.kernel.ids import parse_id
-from chassis.kernel.quoting import INVISIBLE_CHARACTERS, code_point
+from chassis.kernel.quoting import INVISIBLE_CHARACTERS, format_code_point
 from task_service.tasks.domain.errors import (
     BlankLabel,
     BlankTitle,
@@ -127,13 +127,13 @@ def validate_characters(text: str, field: str, allowed: str, errors: list[Invali
 
 def _character_error(text: str, field: str, allowed: str) -> Invalid | None:
     found = _forbidden_except(allowed).search(text)
-    return ForbiddenCharacter(field=field, character=code_point(found[0])) if found else None
+    return ForbiddenCharacter(field=field, character=format_code_point(found[0])) if found else None
 
 
 def find_control_character(text: str) -> str:
     """Return the first control character or line separator, such as U+0007. Return "" if there is none."""
     found = _CONTROL_CHARACTERS.search(text)
-    return code_point(found[0]) if found else ""
+    return format_code_point(found[0]) if found else ""
 
 
 @cache

@@ -8,6 +8,8 @@ import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 from taskmanager.tasks.v1 import task_pb2, task_service_pb2
 
+from chassis.rpc.errors import read_status
+from task_service.tasks.domain.errors import BlankTitle, CommaInLabel
 from tests.integration.task_service.batch_calls import Create, Delete, Update, create_all, delete_all, update_all
 from tests.integration.task_service.calls import actions_of, create, delete, get, list_ids
 from tests.support.grpc_calls import expect_failure
@@ -130,6 +132,26 @@ async def test_duplicate_ids_and_item_keys_are_rejected(system):
     assert (await expect_failure(delete_all(system, sonu, keyed))).violations == [
         ("requests[0].idempotency_key", "IDEMPOTENCY_KEY_IN_BATCH_ITEM")
     ]
+
+
+async def test_message_does_not_repeat_an_error_of_several_requests(system):
+    """The message names a field as its request does. The violations have the paths."""
+    sonu = await system.new_user("sonu")
+    labelled = Create(task=task_pb2.Task(title=" ", labels=["a,b"]))
+    batch = task_service_pb2.BatchCreateTasksRequest(requests=(Create(task=task_pb2.Task(title=" ")), labelled))
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await system.tasks.BatchCreateTasks(batch, metadata=sonu.metadata)
+    status = read_status(caught.value)
+    assert status.message == f"{BlankTitle().message} {CommaInLabel().message}"
+    assert [violation.field for violation in status.violations] == [
+        "requests[0].task.title",
+        "requests[1].task.title",
+        "requests[1].task.labels",
+    ]
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await delete_all(system, sonu, Delete(id=str(uuid4())), Delete())
+    (violation,) = read_status(caught.value).violations
+    assert (violation.field, violation.message) == ("requests[1].id", "The field id is required.")
 
 
 def get_all(system, person, *ids: str):

@@ -18,7 +18,7 @@ from taskmanager.tasks.v1 import history_service_pb2, task_pb2, task_service_pb2
 from chassis.database.pool import Pool, open_pool
 from task_service.clients.fair_user_lookup import MAX_LOOKUPS_PER_CALLER
 from task_service.tasks.persistence.unit_of_work import SqlTasksReadSession
-from tests.integration.held_reads import AUTH_POLICY, LOCK, disable_timeouts, held, waiting
+from tests.integration.held_reads import LOCK, USERS, disable_timeouts, held, waiting
 from tests.integration.task_service.calls import create, list_ids, update
 from tests.integration.task_service.import_calls import upload
 from tests.support.grpc_calls import expect_failure
@@ -129,7 +129,7 @@ async def test_lookups_of_one_caller_leave_logins_alone(system, database):
     """Calls that wait for auth_service do not take the database connections that a login needs."""
     noisy, held_user = await system.new_user("noisy"), await system.new_user("held")
     calls = [lambda: create(system, noisy, title="x", assignee_id=held_user.id)] * CALLS
-    async with held(database, held_user, calls=calls, at_least=3, policy=AUTH_POLICY):
+    async with held(database, held_user, calls=calls, at_least=3, table=USERS):
         await system.new_user("quiet")
         assert await list_ids(system, noisy) == []
         assert waiting(database) <= MAX_LOOKUPS_PER_CALLER

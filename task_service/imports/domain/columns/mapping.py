@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from chassis.kernel.quoting import code_point, is_invisible, quote
+from chassis.kernel.quoting import format_code_point, is_invisible, quote
 from task_service.imports.domain.columns.errors import DuplicateMappedColumn, MalformedMapping, UnknownMappedField
 from task_service.imports.domain.json_option import MAX_JSON_CHARACTERS, parse_json_object
 from task_service.tasks.domain.csv_export import COLUMNS
@@ -98,7 +98,7 @@ def quote_column(name: str) -> str:
     """
     name = " ".join(name.split())
     hidden = next((character for character in name if is_invisible(character)), "")
-    return f"{quote(name)} with the invisible character {code_point(hidden)}" if hidden else quote(name)
+    return f"{quote(name)} with the invisible character {format_code_point(hidden)}" if hidden else quote(name)
 
 
 def _parse_json(text: str) -> Iterator[tuple[str, str]]:

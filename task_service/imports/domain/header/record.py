@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from chassis.kernel.quoting import code_point
+from chassis.kernel.quoting import format_code_point
 from task_service.csv_dialect.delimiter import DELIMITERS, parse_delimiter
 from task_service.imports.domain.columns.errors import EmptyHeaderRow, HeaderRowTooFar
 from task_service.imports.domain.errors import (
@@ -120,7 +120,7 @@ def _decode(record: bytes, encoding: str, begin: int) -> str:
 def _reject_control_characters(text: str) -> None:
     for character in text:
         if character < " " and character not in "\t\r\n":
-            raise NotCsv(character=code_point(character))
+            raise NotCsv(character=format_code_point(character))
 
 
 def _split_cells(lines: Sequence[str], delimiters: str) -> tuple[str, Sequence[str], int] | None:
