@@ -1,6 +1,5 @@
 """Limit on concurrent password checks of one account."""
 
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -20,14 +19,14 @@ class AccountConcurrencyLimit:
     """
 
     def __init__(self, *, max_concurrent: int, wait_seconds: float) -> None:
-        self._slots = FairLimiter(max_total=sys.maxsize, max_per_key=max_concurrent)
+        self._slots = FairLimiter(max_total=None, max_per_key=max_concurrent)
         self._wait_seconds = wait_seconds
         self._calls = HolderCounts[bytes]()
 
     @asynccontextmanager
     async def hold(self, account: bytes) -> AsyncIterator[None]:
         """Hold one of the account's slots. Raises PasswordChecksBusy at MAX_CALLS_PER_ACCOUNT or after the wait."""
-        if self._calls.get(account, 0) >= MAX_CALLS_PER_ACCOUNT:
+        if self._calls[account] >= MAX_CALLS_PER_ACCOUNT:
             raise PasswordChecksBusy
         self._calls.add(account)
         try:

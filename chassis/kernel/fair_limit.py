@@ -13,13 +13,13 @@ class NoFreeSlot(Exception):
 
 
 class FairLimiter:
-    """Limit of concurrent holders, in total and for each key.
+    """Limit of concurrent holders, for each key and, if `max_total` is not None, in total.
 
     Holders of one key that wait are served in order. Keys that wait are served round robin, so a key with a hundred
     waiters delays another key by one turn, not by a hundred.
     """
 
-    def __init__(self, *, max_total: int, max_per_key: int) -> None:
+    def __init__(self, *, max_total: int | None, max_per_key: int) -> None:
         self._max_total = max_total
         self._max_per_key = max_per_key
         self._held = HolderCounts[Hashable]()
@@ -62,7 +62,8 @@ class FairLimiter:
                 del self._waiting[key]
 
     def _has_room(self, key: Hashable) -> bool:
-        return self._held.total < self._max_total and self._held.get(key, 0) < self._max_per_key
+        has_room = self._max_total is None or self._held.total < self._max_total
+        return has_room and self._held[key] < self._max_per_key
 
     def _next_key(self) -> Hashable | None:
         return next((key for key in self._waiting if self._has_room(key)), None)

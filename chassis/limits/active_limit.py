@@ -1,6 +1,5 @@
 """Limit of the calls of one caller that make progress at the same time."""
 
-import sys
 from collections.abc import Hashable
 
 from chassis.kernel.fair_limit import FairLimiter
@@ -18,7 +17,7 @@ class ActiveLimiter:
     """
 
     def __init__(self, *, max_active: int, max_active_seconds: float) -> None:
-        self._limiter = FairLimiter(max_total=sys.maxsize, max_per_key=max_active)
+        self._limiter = FairLimiter(max_total=None, max_per_key=max_active)
         self._active = ExpiryQueue[ActiveCall](timeout_seconds=max_active_seconds, on_expired=self._release)
         self.waiting = 0
         """Number of calls that wait for others of their key."""

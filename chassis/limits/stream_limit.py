@@ -52,7 +52,7 @@ class StreamLimitInterceptor(ContextInterceptor):
     @asynccontextmanager
     async def call_context(self, context: Context, method: str) -> AsyncIterator[None]:  # noqa: ARG002 - one count for all methods
         caller = current_caller().id
-        if self._open.get(caller, 0) >= self._max_streams:
+        if self._open[caller] >= self._max_streams:
             SHED_CALLS.labels(CALLER).inc()
             raise TooManyStreams(limit=self._max_streams)
         self._open.add(caller)

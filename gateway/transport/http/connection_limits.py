@@ -20,7 +20,7 @@ class OpenConnections:
     def add(self, address: str) -> None:
         """Count a new connection. Raises HttpError over a limit, and then counts nothing."""
         key = rate_limit_key(address)
-        if self._open.get(key, 0) >= self._max_per_address and not is_in_networks(address, self._trusted_peers):
+        if self._open[key] >= self._max_per_address and not is_in_networks(address, self._trusted_peers):
             raise http_errors.too_many_connections_of_address(self._max_per_address)
         if self._open.total >= self._max_connections:
             raise http_errors.too_many_connections()

@@ -66,7 +66,7 @@ class ConcurrencyLimit:
 
     def admit(self, caller: CallerKey) -> bool:
         """Return True if a request with this head may start; otherwise count it as shed."""
-        entered = self._entered.get(caller, 0) + self._starting.get(caller, 0)
+        entered = self._entered[caller] + self._starting.get(caller, 0)
         if self._is_full(entered, self._entered.total + self._starting.total()):
             self._shed.inc()
             return False
@@ -94,7 +94,7 @@ class ConcurrencyLimit:
             self._entered.remove(caller)
 
     def _enter(self, caller: CallerKey) -> None:
-        if self._is_full(self._entered.get(caller, 0), self._entered.total):
+        if self._is_full(self._entered[caller], self._entered.total):
             raise self._overloaded()
         self._entered.add(caller)
 
@@ -121,7 +121,7 @@ class StreamLimit:
     @contextmanager
     def slot(self, caller: CallerKey) -> Iterator[None]:
         """Hold a slot during the context. Raise HttpError if there is none."""
-        if self._open.total >= self._max_total or self._open.get(caller, 0) >= self._max_per_caller:
+        if self._open.total >= self._max_total or self._open[caller] >= self._max_per_caller:
             self._shed.inc()
             raise http_errors.overloaded()
         self._open.add(caller)

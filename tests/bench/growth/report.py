@@ -1,8 +1,9 @@
 """The table of all queries, and its goals."""
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
@@ -15,11 +16,14 @@ GOALS = {SMALL: 5.0, LARGE: 20.0}
 """Maximum time in default lists of the small owner, by the owner of the tasks."""
 MAX_SPREAD = 0.3
 """Maximum difference between the repetitions of the default list. Above it, the machine is too busy for a verdict."""
+BUSY = "too busy to tell"
+_VERDICTS = ("met", "not met", BUSY)
+"""Verdicts of a query; a row has the last one of its owners."""
 
 
 @dataclass(frozen=True)
 class Floor:
-    """The default list of a small owner, measured at the beginning of a run and after each part."""
+    """The default list of a small owner, measured before and after the queries that are compared with it."""
 
     repetitions: Sequence[Measurement]
 
@@ -37,56 +41,59 @@ class Floor:
         return self.spread <= MAX_SPREAD
 
 
-@dataclass
-class Results:
-    """Measurements of a run."""
+@dataclass(frozen=True)
+class Result:
+    """Measurement of a query, with the floor of its part."""
 
+    case: Case
+    measurement: Measurement
     floor: Floor
-    measured: list[tuple[Case, Measurement]] = field(default_factory=list)
 
-    def ratio(self, measurement: Measurement) -> float:
-        return measurement.median_ms / self.floor.ms
+    @property
+    def ratio(self) -> float:
+        return self.measurement.median_ms / self.floor.ms
 
-    def is_met(self, case: Case, measurement: Measurement) -> bool:
-        """Return whether the query, or its refusal, takes at most the time of its goal."""
-        is_refused_clearly = measurement.refusal in {"", "QUERY_TOO_EXPENSIVE"}
-        return is_refused_clearly and self.ratio(measurement) <= GOALS[case.owner]
+    @property
+    def is_met(self) -> bool:
+        """True if the query, or its refusal, takes at most the time of its goal."""
+        is_refused_clearly = self.measurement.refusal in {"", "QUERY_TOO_EXPENSIVE"}
+        return is_refused_clearly and self.ratio <= GOALS[self.case.owner]
 
-    def misses(self) -> list[tuple[Case, Measurement]]:
-        """Return what is over its goal, the slowest first."""
-        missed = [each for each in self.measured if not self.is_met(*each)]
-        return sorted(missed, key=lambda each: -self.ratio(each[1]))
-
-    def verdict(self, rows: Iterable[tuple[Case, Measurement]]) -> str:
-        """Return the verdict of a row, for its small and its large owner together."""
+    @property
+    def verdict(self) -> str:
         if not self.floor.is_steady:
-            return "too busy to tell"
-        return "met" if all(self.is_met(*each) for each in rows) else "not met"
+            return BUSY
+        return "met" if self.is_met else "not met"
 
-    def to_json(self) -> list[Mapping[str, object]]:
-        return [
-            {
-                "query": case.query,
-                "matches": case.matches,
-                "caller": case.caller,
-                "owner": case.owner,
-                "median_ms": measurement.median_ms,
-                "p95_ms": measurement.p95_ms,
-                "calls": len(measurement.durations),
-                "result": measurement.result,
-                "ratio": self.ratio(measurement),
-                "goal": GOALS[case.owner],
-                "verdict": self.verdict([(case, measurement)]),
-            }
-            for case, measurement in self.measured
-        ]
+    def to_json(self) -> Mapping[str, object]:
+        return {
+            "query": self.case.query,
+            "matches": self.case.matches,
+            "caller": self.case.caller,
+            "owner": self.case.owner,
+            "median_ms": self.measurement.median_ms,
+            "p95_ms": self.measurement.p95_ms,
+            "calls": len(self.measurement.durations),
+            "result": self.measurement.result,
+            "ratio": self.ratio,
+            "floor_ms": self.floor.ms,
+            "floor_spread": self.floor.spread,
+            "goal": GOALS[self.case.owner],
+            "verdict": self.verdict,
+        }
 
 
-def print_results(results: Results, console: Console) -> None:
+def misses(results: Iterable[Result]) -> list[Result]:
+    """Return what is over its goal, the slowest first."""
+    return sorted((result for result in results if not result.is_met), key=lambda result: -result.ratio)
+
+
+def print_results(results: Sequence[Result], console: Console) -> None:
     """Print a row for each query and caller, with the small and the large owner side by side."""
-    rows: dict[tuple[str, str, str], dict[str, tuple[Case, Measurement]]] = {}
-    for case, measurement in results.measured:
-        rows.setdefault((case.caller, case.query, case.matches), {})[case.owner] = (case, measurement)
+    rows: dict[tuple[str, str, str], dict[str, Result]] = {}
+    for result in results:
+        case = result.case
+        rows.setdefault((case.caller, case.query, case.matches), {})[case.owner] = result
     table = Table("caller", "query", "matches", box=None, pad_edge=False)
     for owner, goal in GOALS.items():
         table.add_column(f"{owner} owner, ms: median / p95", justify="right")
@@ -94,35 +101,33 @@ def print_results(results: Results, console: Console) -> None:
         table.add_column("items")
     table.add_column("")
     for key, by_owner in rows.items():
-        cells = []
-        for owner in GOALS:
-            cells += _cells(results, by_owner[owner][1] if owner in by_owner else None)
-        table.add_row(*key, *cells, results.verdict(by_owner.values()))
+        cells = [cell for owner in GOALS for cell in _cells(by_owner.get(owner))]
+        table.add_row(*key, *cells, max((result.verdict for result in by_owner.values()), key=_VERDICTS.index))
     console.print(table)
     console.print(summary(results))
 
 
-def _cells(results: Results, measurement: Measurement | None) -> list[str]:
-    if measurement is None:
+def _cells(result: Result | None) -> list[str]:
+    if result is None:
         return ["", "", ""]
-    times = f"{measurement.median_ms:,.1f} / {measurement.p95_ms:,.1f}"
-    return [times, f"{results.ratio(measurement):.1f}x", measurement.result]
+    times = f"{result.measurement.median_ms:,.1f} / {result.measurement.p95_ms:,.1f}"
+    return [times, f"{result.ratio:.1f}x", result.measurement.result]
 
 
-def summary(results: Results) -> str:
-    """Return one sentence about the run. Without a steady floor it is no verdict."""
-    floor = f"The default list of a small owner took {results.floor.ms:.1f} ms"
-    if not results.floor.is_steady:
-        return (
-            f"No verdict: the machine is too busy. {floor} at best, and {results.floor.spread:.0%} more at another"
-            f" time of this run; the limit is {MAX_SPREAD:.0%}."
-        )
-    missed = len(results.misses())
-    refused = sum(bool(found.refusal) for case, found in results.measured if results.is_met(case, found))
-    return (
-        f"{floor} (spread {results.floor.spread:.0%}). {len(results.measured) - missed} met, {refused} of them by a"
-        f" refusal; {missed} not met."
+def summary(results: Sequence[Result]) -> str:
+    """Return sentences about the run. They are no verdict about queries whose floor was not steady."""
+    floors = [result.floor for result in results]
+    fastest, slowest = min(floor.ms for floor in floors), max(floor.ms for floor in floors)
+    verdicts = Counter(result.verdict for result in results)
+    refused = sum(bool(result.measurement.refusal) for result in results if result.verdict == "met")
+    text = (
+        f"The default list of a small owner took {fastest:.1f} to {slowest:.1f} ms, depending on the part, and differed"
+        f" by at most {max(floor.spread for floor in floors):.0%} within a part. {verdicts['met']} met, {refused} of"
+        f" them by a refusal; {verdicts['not met']} not met."
     )
+    if busy := verdicts[BUSY]:
+        text += f" No verdict about {busy}: the machine was too busy; the limit within a part is {MAX_SPREAD:.0%}."
+    return text
 
 
 def write_json(file: Path, **content: object) -> None:

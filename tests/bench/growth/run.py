@@ -16,12 +16,14 @@ from tests.bench.growth.dataset import Dataset
 from tests.bench.growth.fill import Filled, fill, read_marker, write_marker
 from tests.bench.growth.measurement import Call, Measurement, measure
 from tests.bench.growth.plans import logged_plans
-from tests.bench.growth.report import Floor, Results
-from tests.bench.system import System, running_system
+from tests.bench.growth.report import Floor, Result, misses
+from tests.bench.system import running_system
 
 _FLOOR_TIMES = 4
 """The floor gets so many times the seconds of another query: all ratios depend on it."""
 _FLOOR_CALLS = 1000
+_MAX_ATTEMPTS = 3
+"""A part is measured again if the machine was too busy meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -66,37 +68,47 @@ async def running_workload(options: Options, tasks: int) -> AsyncIterator[Worklo
         yield Workload.create(system, filled.dataset, accounts, stubs)
 
 
-async def measure_queries(options: Options, tasks: int, parts: Sequence[str]) -> tuple[Results, Mapping[str, str]]:
+async def measure_queries(options: Options, tasks: int, parts: Sequence[str]) -> tuple[list[Result], Mapping[str, str]]:
     """Measure the cases of some parts; return the results, and the plans of the slowest that miss their goals."""
     async with running_workload(options, tasks) as workload:
-        default = await workload.default_call()
-        await measure(default, seconds=options.seconds)
-        floors = [await _measure_floor(default, options)]
-        results = Results(Floor(floors))
-        for part in parts:
-            renewed = await workload.renew_tokens()
-            default = await renewed.default_call()
-            async for case in renewed.cases(part):
-                measurement = await measure(case.call, seconds=options.seconds)
-                results.measured.append((case, measurement))
-                options.console.log(f"{case.title}: {measurement.median_ms:,.1f} ms, {measurement.result}")
-            floors.append(await _measure_floor(default, options))
-        return results, await _plans(options, workload.system, results, default)
+        await measure(await workload.default_call(), seconds=options.seconds)
+        results = [result for part in parts for result in await measure_part(options, workload, part)]
+        return results, await _plans(options, workload, results)
+
+
+async def measure_part(options: Options, workload: Workload, part: str) -> Sequence[Result]:
+    """Measure the cases of a part until its floor is steady, a few times at most."""
+    attempts = 0
+    while True:
+        attempts += 1
+        renewed = await workload.renew_tokens()
+        default = await renewed.default_call()
+        before = await _measure_floor(default, options)
+        measured = []
+        async for case in renewed.cases(part):
+            measurement = await measure(case.call, seconds=options.seconds)
+            measured.append((case, measurement))
+            options.console.log(f"{case.title}: {measurement.median_ms:,.1f} ms, {measurement.result}")
+        floor = Floor([before, await _measure_floor(default, options)])
+        if floor.is_steady or attempts == _MAX_ATTEMPTS:
+            return [Result(case, measurement, floor) for case, measurement in measured]
+        options.console.log(f"{part}: the default list differed by {floor.spread:.0%} meanwhile, so once more")
 
 
 async def _measure_floor(default: Call, options: Options) -> Measurement:
     return await measure(default, seconds=_FLOOR_TIMES * options.seconds, max_calls=_FLOOR_CALLS)
 
 
-async def _plans(options: Options, system: System, results: Results, default: Call) -> Mapping[str, str]:
-    slow = [each for each in results.misses() if "REST" not in each[0].caller][: options.max_plans]
+async def _plans(options: Options, workload: Workload, results: Sequence[Result]) -> Mapping[str, str]:
+    slow = [result for result in misses(results) if "REST" not in result.case.caller][: options.max_plans]
     if not slow:
         return {}
     plans = {}
-    async with logged_plans(system, default) as log:
-        for case, measurement in slow:
-            title = f"{case.title}: {results.ratio(measurement):.1f}x, {measurement.result}"
-            plans[title] = await log.slowest_plan(case.call)
+    default = await workload.default_call()
+    async with logged_plans(workload.system, default) as log:
+        for result in slow:
+            title = f"{result.case.title}: {result.ratio:.1f}x, {result.measurement.result}"
+            plans[title] = await log.slowest_plan(result.case.call)
     return plans
 
 

@@ -2,8 +2,9 @@
 
     python -m tests.bench.peers [--template FOLDER] [--rounds 5] [--seconds 2] [--json bench-peers.json]
 
-Ours is a stack on 127.0.0.1 with one gateway and one task_service. Each peer runs with two workers on the same database
-server. A peer that can't be installed, started or reached is skipped, with the reason.
+Ours is a stack on 127.0.0.1 with one gateway and one task_service. The first peer is the floor of such a stack: a
+gateway and a service that do nothing. The others run with two workers on the same database server. A peer that can't be
+installed, started or reached is skipped, with the reason.
 """
 
 import argparse
@@ -16,6 +17,8 @@ from pathlib import Path
 from rich.console import Console
 
 from tests.bench.peers.application import CREATE, GET, LIST, OPERATIONS, Application, PeerUnavailable
+from tests.bench.peers.bare_peer import NAME as BARE
+from tests.bench.peers.bare_peer import running_bare_processes
 from tests.bench.peers.comparison import Comparison, print_comparisons, write_json
 from tests.bench.peers.flask_peer import NAME as FLASK
 from tests.bench.peers.flask_peer import open_task_manager, running_flask_app
@@ -60,7 +63,11 @@ async def compare(
 
 
 def _peers(system: System, template: str) -> Mapping[str, AbstractAsyncContextManager[Application]]:
-    return {FLASK: running_flask_app(system), TEMPLATE: running_template(system, template)}
+    return {
+        BARE: running_bare_processes(system),
+        FLASK: running_flask_app(system),
+        TEMPLATE: running_template(system, template),
+    }
 
 
 async def bench(arguments: argparse.Namespace, console: Console) -> tuple[Sequence[Comparison], Mapping[str, str]]:

@@ -97,10 +97,10 @@ async def open_application(name: str, url: str, collection: Collection, login: L
         LIST: Request("GET", f"{path}?{collection.page}", reader),
         CREATE: Request("POST", path, writer, json.dumps(collection.task).encode()),
     }
-    return await _check_requests(name, url, requests, list_key=collection.list_key)
+    return await check_requests(name, url, requests, list_key=collection.list_key)
 
 
-async def _check_requests(name: str, url: str, requests: Mapping[str, Request], *, list_key: str) -> Application:
+async def check_requests(name: str, url: str, requests: Mapping[str, Request], *, list_key: str) -> Application:
     """Send each request once. Raise PeerUnavailable unless each succeeds and the list has a full page under its key."""
     sizes = {}
     async with open_client(url) as client:
