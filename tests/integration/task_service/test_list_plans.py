@@ -217,6 +217,18 @@ async def test_ids_and_external_ids_are_looked_up(explained, order):
         assert max(plan.blocks for plan in explained.plans) < 100
 
 
+@pytest.mark.parametrize("descending", [True, False])
+@pytest.mark.parametrize("order", BY_ASSIGNEE)
+async def test_external_id_of_a_user_is_looked_up_among_the_own_tasks(explained, order, descending):
+    """Only the tasks that are assigned to the user are read in order. No index has their external ids."""
+    query = TaskQuery(visible_to=OWNER, external_id="E-5", order=order, descending=descending)
+    explained.plans.clear()
+    await SqlTaskLists(explained).read_section(query, b"", TODAY, limit=51, max_rows=MAX_ROWS, max_sorted=0)
+    [plan] = explained.plans
+    assert plan.indexes == {"tasks_external_id_unique", "tasks_pkey", BY_ASSIGNEE[order]}
+    assert plan.blocks <= MAX_BLOCKS
+
+
 @pytest.mark.parametrize("order", [Order.TITLE, Order.PRIORITY])
 async def test_sorted_lists_first_look_for_too_many_tasks(explained, order):
     """The check and the list read the narrowest index, and at most as many rows as may be sorted."""
