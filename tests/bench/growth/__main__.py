@@ -7,7 +7,8 @@
 Of five tasks, four belong to owners of 400 and one belongs to the large owner. With --data-dir, the filled databases
 stay, and the next run uses them. A query is measured alone, by calls one after another, and compared with the default
 list of a small owner, which is measured before and after each part. If both differ by more than 30 %, the machine was
-too busy: the part is measured again, and after three attempts there is no verdict about it.
+too busy: the part is measured again, and after three attempts there is no verdict about it. So is the list after an
+import, if it differs between two measurements with statistics.
 """
 
 import argparse
@@ -22,7 +23,7 @@ from tests.bench.growth.cases import PARTS
 from tests.bench.growth.curve import draw
 from tests.bench.growth.fresh_import import measure_fresh_import
 from tests.bench.growth.report import print_results, write_json
-from tests.bench.growth.run import Options, measure_curve, measure_queries
+from tests.bench.growth.run import MAX_ATTEMPTS, Options, measure_curve, measure_queries
 
 
 def main() -> None:
@@ -50,7 +51,10 @@ async def bench(arguments: argparse.Namespace, options: Options, console: Consol
         is_steady = all(result.floor.is_steady for result in results)
         content |= {"rows": [result.to_json() for result in results], "plans": plans}
     if "import" in arguments.parts:
-        fresh = await measure_fresh_import(arguments.import_rows, seconds=arguments.seconds * 4, console=console)
+        for _ in range(MAX_ATTEMPTS):
+            fresh = await measure_fresh_import(arguments.import_rows, seconds=arguments.seconds * 4, console=console)
+            if fresh.floor.is_steady:
+                break
         console.print(str(fresh))
         is_steady = is_steady and fresh.floor.is_steady
         content["import"] = fresh.to_json()

@@ -22,8 +22,8 @@ from tests.bench.system import running_system
 _FLOOR_TIMES = 4
 """The floor gets so many times the seconds of another query: all ratios depend on it."""
 _FLOOR_CALLS = 1000
-_MAX_ATTEMPTS = 3
-"""A part is measured again if the machine was too busy meanwhile."""
+MAX_ATTEMPTS = 3
+"""A measurement is repeated if the machine was too busy meanwhile, up to this number."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ async def measure_part(options: Options, workload: Workload, part: str) -> Seque
             measured.append((case, measurement))
             options.console.log(f"{case.title}: {measurement.median_ms:,.1f} ms, {measurement.result}")
         floor = Floor([before, await _measure_floor(default, options)])
-        if floor.is_steady or attempts == _MAX_ATTEMPTS:
+        if floor.is_steady or attempts == MAX_ATTEMPTS:
             return [Result(case, measurement, floor) for case, measurement in measured]
         options.console.log(f"{part}: the default list differed by {floor.spread:.0%} meanwhile, so once more")
 
