@@ -242,3 +242,14 @@ async def test_errors_csv_of_composed_values_can_be_corrected(system, import_fil
     (task,) = await tasks_of(system, mended)
     assert values_of(task) == ("=1", "COMPLETED", "NONE", "", ["Garden", "x"])
     assert task.description == "-1 @y"
+
+
+@pytest.mark.parametrize(
+    "zero", ["0001-01-01T00:00:00Z", "1/1/0001 12:00:00 AM", "0000-00-00 00:00:00", "00.00.0000", "12/30/1899", "0"]
+)
+async def test_zero_date_is_no_date(system, import_file, zero):
+    """A tool's text for no date neither completes a task nor becomes its due date."""
+    done, _ = await import_file(f"Task,Due,Completed At\na,{zero},{zero}\n".encode())
+    assert [values_of(task)[:4] for task in await tasks_of(system, done)] == [("a", "PENDING", "NONE", "")]
+    done, _ = await import_file(f"Task,Completed\na,{zero}\n".encode())
+    assert [values_of(task)[1] for task in await tasks_of(system, done)] == ["PENDING"]

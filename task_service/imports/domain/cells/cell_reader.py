@@ -14,6 +14,7 @@ from task_service.imports.domain.cells.field_reader import (
     mapped_values,
     parse_assignee,
     parse_done,
+    parse_due_date,
     parse_priority,
     parse_status,
 )
@@ -21,7 +22,7 @@ from task_service.imports.domain.cells.label_cells import LabelCells, strip_colo
 from task_service.imports.domain.cells.row_cells import Cell
 from task_service.imports.domain.cells.status_cells import StatusCells, StatusWords, combine_status, is_cancelling
 from task_service.imports.domain.options.row_options import OnUnknownAssignee, OnUnknownDate, OnUnknownValue, RowOptions
-from task_service.imports.domain.values.dates import DateParser
+from task_service.imports.domain.values.dates import DateParser, is_zero_date
 from task_service.imports.domain.values.synonyms import STATUS_WORDS, TRUTH_WORDS, asks_for_truth
 from task_service.tasks.domain.values import Priority, Status
 
@@ -75,7 +76,7 @@ class CellReader:
         self._due_date = FieldReader(
             field="due_date",
             mapped=mapped_values(options, "due_date", date.fromisoformat),
-            parse=dates.parse,
+            parse=partial(parse_due_date, dates=dates),
             unknown_cells=self.unknown_cells if options.on_unknown_date is OnUnknownDate.EMPTY else None,
         )
         self._completed_at = FieldReader(
@@ -120,6 +121,8 @@ class CellReader:
     def completed_at(self, cell: Cell) -> datetime | None:
         """Return the time of a cell, or of DateCells, in UTC. A time before 1900 or after `now` is an unknown cell."""
         text, zone = (cell, "") if isinstance(cell, str) else cell
+        if is_zero_date(text):
+            return None
         moment = self._completed_at.read(text, [], zone.strip(), key=cell)
         if moment is None or _EARLIEST_COMPLETION <= moment <= self._now:
             return moment

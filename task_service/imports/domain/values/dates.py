@@ -66,6 +66,11 @@ _END_TIME = re.compile(_TIME, re.IGNORECASE)
 # An abbreviation such as (EST) has no certain offset.
 _ZONE_ABBREVIATION = re.compile(r"\([a-z ]+\)$", re.IGNORECASE)
 _DAY_MILLISECONDS = 86_400_000
+# MySQL writes zeros for no date, Go and .NET the year 1, spreadsheets of Windows the end of 1899.
+_ZERO_YEAR = "(?:0001|1899)"
+_ZERO_DATE = re.compile(
+    rf"[-+0:./,TZ ]*$|{_ZERO_YEAR}[-/.]\d{{1,2}}[-/.]\d|\d{{1,2}}[-/.]\d{{1,2}}[-/.]{_ZERO_YEAR}\b", re.ASCII
+)
 
 
 class DateOrder(StrEnum):
@@ -74,6 +79,11 @@ class DateOrder(StrEnum):
     MDY = "mdy"
     DMY = "dmy"
     YMD = "ymd"
+
+
+def is_zero_date(text: str) -> bool:
+    """Return True for a text that other tools write for no date, such as 0, 0000-00-00 and 0001-01-01T00:00:00Z."""
+    return "0" in text and _ZERO_DATE.match(text.strip()) is not None
 
 
 def parse_time_zone(name: str) -> str:
