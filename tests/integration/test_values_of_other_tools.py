@@ -253,3 +253,13 @@ async def test_zero_date_is_no_date(system, import_file, zero):
     assert [values_of(task)[:4] for task in await tasks_of(system, done)] == [("a", "PENDING", "NONE", "")]
     done, _ = await import_file(f"Task,Completed\na,{zero}\n".encode())
     assert [values_of(task)[1] for task in await tasks_of(system, done)] == ["PENDING"]
+
+
+@pytest.mark.parametrize(
+    "cell", ['"[""bug"",""needs work""]"', "\"['bug', 'needs work']\"", '"bug\nneeds work"', '"[{""name"":""bug""}]"']
+)
+async def test_lists_of_programs_are_labels(system, import_file, cell):
+    """The quotes and braces of a list do not become parts of labels."""
+    done, _ = await import_file(f"Task,Labels\na,{cell}\n".encode())
+    expected = ["bug"] if "name" in cell else ["bug", "needs work"]
+    assert [values_of(task)[4] for task in await tasks_of(system, done)] == [expected]
