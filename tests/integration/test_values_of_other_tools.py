@@ -263,3 +263,48 @@ async def test_lists_of_programs_are_labels(system, import_file, cell):
     done, _ = await import_file(f"Task,Labels\na,{cell}\n".encode())
     expected = ["bug"] if "name" in cell else ["bug", "needs work"]
     assert [values_of(task)[4] for task in await tasks_of(system, done)] == [expected]
+
+
+async def test_column_of_percentages_is_the_status(system, import_file):
+    """A 1 without a sign can be 1% or the whole, so its row is an error."""
+    file = "Task,% Complete\na,100%\nb,50 %\nc,0\nd,100\ne,0.5\nf,1\n"
+    done, _ = await import_file(file.encode())
+    found = {task.title: values_of(task)[1] for task in await tasks_of(system, done)}
+    assert found == {"a": "COMPLETED", "b": "IN_PROGRESS", "c": "PENDING", "d": "COMPLETED", "e": "IN_PROGRESS"}
+    assert done.rows_failed == 1
+    done, _ = await import_file(b"Task,Status,% Complete\na,Done,30\n")
+    assert [values_of(task)[1] for task in await tasks_of(system, done)] == ["COMPLETED"]
+
+
+@pytest.mark.parametrize("column", ["Resolution", "stateReason"])
+async def test_resolution_is_found_by_its_name(system, import_file, column):
+    file = f"Summary,Status,{column}\na,CLOSED,NOT_PLANNED\nb,RESOLVED,WONTFIX\nc,Closed,Fixed\nd,New,---\n"
+    done, _ = await import_file(file.encode())
+    found = [values_of(task)[1] for task in await tasks_of(system, done)]
+    assert found == ["CANCELLED", "CANCELLED", "COMPLETED", "PENDING"]
+
+
+async def test_mailbox_is_the_assignee_with_its_email(system, import_file):
+    """The whole text counts neither as a name nor as a further unknown email."""
+    ann = await system.new_user("ann")
+    file = b'Task,Assigned To\na,Ann Lee <ann@example.com>\nb,"""Lee, Ann"" <ann@example.com>"\nc,<ann@example.com>\n'
+    done, _ = await import_file(file)
+    assert [task.assignee_id for task in await tasks_of(system, done)] == [ann.id] * 3
+    done, _ = await import_file(b"Task,Assigned To\na,Ann <ann@example.com> Ben <ben@example.com>\n")
+    assert (done.rows_created, done.rows_failed) == (0, 1)
+
+
+async def test_spreadsheet_in_another_language(system, import_file):
+    """Excel writes truth values and decimal points of its language."""
+    done, _ = await import_file("Task;Done;Due\na;WAHR;46387,75\nb;FALSCH;2026年12月31日\n".encode())
+    found = [values_of(task)[:4] for task in await tasks_of(system, done)]
+    assert found == [("a", "COMPLETED", "NONE", "2026-12-31"), ("b", "PENDING", "NONE", "2026-12-31")]
+
+
+async def test_all_statuses_of_outlook_are_known(system, import_file):
+    header, first, _ = (CASES / "outlook_tasks.csv").read_text("utf-8").splitlines()
+    statuses = ["Not Started", "In Progress", "Completed", "Waiting on someone else", "Deferred"]
+    rows = [first.replace("Not Started", status) for status in statuses]
+    done, _ = await import_file("\n".join([header, *rows]).encode())
+    found = [values_of(task)[1] for task in await tasks_of(system, done)]
+    assert (done.source_detected, found) == ("outlook", ["PENDING", "IN_PROGRESS", "COMPLETED", "PENDING", "PENDING"])

@@ -23,7 +23,12 @@ from task_service.imports.domain.cells.row_cells import Cell
 from task_service.imports.domain.cells.status_cells import StatusCells, StatusWords, combine_status, is_cancelling
 from task_service.imports.domain.options.row_options import OnUnknownAssignee, OnUnknownDate, OnUnknownValue, RowOptions
 from task_service.imports.domain.values.dates import DateParser, is_zero_date
-from task_service.imports.domain.values.synonyms import STATUS_WORDS, TRUTH_WORDS, asks_for_truth
+from task_service.imports.domain.values.synonyms import (
+    STATUS_WORDS,
+    TRUTH_WORDS,
+    asks_for_percentage,
+    asks_for_truth,
+)
 from task_service.tasks.domain.values import Priority, Status
 
 MAX_COLORED_LABELS = 1000
@@ -63,7 +68,7 @@ class CellReader:
         self._status = FieldReader(
             field="status",
             mapped=mapped_values(options, "status", Status),
-            parse=partial(parse_status, words=words),
+            parse=partial(parse_status, words=words, has_sign=not asks_for_percentage(status_column or "")),
             unknown_cells=self.unknown_cells if options.on_unknown_status is OnUnknownValue.DEFAULT else None,
         )
         self._done = replace(self._status, field="done", parse=partial(parse_done, dates=dates))

@@ -59,8 +59,9 @@ def mapped_values(options: RowOptions, field: str, parse: Callable[[str], Value]
     return {key: parse(value) if value else None for key, value in options.value_mapping.get(field, {}).items()}
 
 
-def parse_status(word: str, words: Mapping[str, Status]) -> Status:
-    return find_percentage(word) or _find(word, words, UnknownStatusCell)
+def parse_status(word: str, words: Mapping[str, Status], *, has_sign: bool = True) -> Status:
+    """Return the status of a word or of a progress, which has no sign in a column such as % Complete."""
+    return find_percentage(word, has_sign=has_sign) or _find(word, words, UnknownStatusCell)
 
 
 def parse_done(word: str, dates: DateParser) -> Status:
