@@ -308,3 +308,30 @@ async def test_all_statuses_of_outlook_are_known(system, import_file):
     done, _ = await import_file("\n".join([header, *rows]).encode())
     found = [values_of(task)[1] for task in await tasks_of(system, done)]
     assert (done.source_detected, found) == ("outlook", ["PENDING", "IN_PROGRESS", "COMPLETED", "PENDING", "PENDING"])
+
+
+async def test_date_of_a_done_column_is_the_completion_time(system, import_file):
+    """Another text of the column, such as a truth value, is no unreadable time. An ambiguous date is one."""
+    file = "Task,Completed\na,2026-03-05T10:00:00Z\nb,TRUE\nc,100%\nd,1/5/2026\ne,FALSE\n"
+    done, _ = await import_file(file.encode())
+    tasks = {task.title: task for task in await tasks_of(system, done)}
+    assert tasks["a"].completed_at.ToJsonString() == "2026-03-05T10:00:00Z"
+    assert [title for title, task in tasks.items() if task.status == task_pb2.Task.STATUS_COMPLETED] == list("abcd")
+    assert all(tasks[title].completed_at == tasks[title].created_at for title in "bcd")
+    assert [warning for warning in done.warnings if "completion time" in warning] == [
+        "1 row has a completion time that was left empty: it is unreadable, before 1900 or in the future."
+    ]
+    done, _ = await import_file(b"Task,Completed,Completed At\na,TRUE,2026-03-05\nb,2026-03-04,\n")
+    tasks = {task.title: task for task in await tasks_of(system, done)}
+    assert tasks["a"].completed_at.ToJsonString() == "2026-03-05T00:00:00Z"
+    assert tasks["b"].completed_at == tasks["b"].created_at
+
+
+async def test_update_takes_the_date_of_a_done_column(system, import_file):
+    update = import_service_pb2.UploadOptions.ON_DUPLICATE_UPDATE
+    await import_file(b"Task,external_id,Done\na,1,\n")
+    done, _ = await import_file(b"Task,external_id,Done\na,1,2026-03-05\n", on_duplicate=update)
+    assert done.rows_updated == 1
+    sonu = await system.login("sonu@example.com")
+    tasks = (await system.tasks.ListTasks(task_service_pb2.ListTasksRequest(), metadata=sonu.metadata)).tasks
+    assert [task.completed_at.ToJsonString() for task in tasks] == ["2026-03-05T00:00:00Z"]

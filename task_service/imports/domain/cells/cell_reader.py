@@ -51,20 +51,23 @@ class CellReader:
         assignees: Mapping[str, UUID] = MappingProxyType({}),
         *,
         now: datetime = _LATEST_TIME,
+        done_has_times: bool = False,
     ) -> None:
         """Create a reader for the rows of one batch.
 
         `status_column` is the column that fills the status, `assignees` maps usernames and emails to ids, and `now` is
-        the latest time of completion.
+        the latest time of completion. `done_has_times` says that cells of done are read as times: the other texts of
+        the column are no unknown cells.
         """
         self._now = now
+        self._done_has_times = done_has_times
         self._has_status_column = status_column is not None
         self._label_separator = options.label_separator or LABEL_SEPARATOR
         self._strips_colors = bool(options.strip_label_colors)
         self.unknown_cells: set[tuple[str, Cell]] = set()
         """Fields and cells that were read so far, are unknown, and are accepted by the options."""
         words = STATUS_WORDS | TRUTH_WORDS if asks_for_truth(status_column or "") else STATUS_WORDS
-        dates = DateParser(options.date_format, options.date_order, options.time_zone)
+        self._dates = dates = DateParser(options.date_format, options.date_order, options.time_zone)
         self._status = FieldReader(
             field="status",
             mapped=mapped_values(options, "status", Status),
@@ -126,7 +129,7 @@ class CellReader:
     def completed_at(self, cell: Cell) -> datetime | None:
         """Return the time of a cell, or of DateCells, in UTC. A time before 1900 or after `now` is an unknown cell."""
         text, zone = (cell, "") if isinstance(cell, str) else cell
-        if is_zero_date(text):
+        if is_zero_date(text) or (self._done_has_times and not self._dates.is_date(text)):
             return None
         moment = self._completed_at.read(text, [], zone.strip(), key=cell)
         if moment is None or _EARLIEST_COMPLETION <= moment <= self._now:
