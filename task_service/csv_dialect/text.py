@@ -5,6 +5,7 @@ import io
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from task_service.csv_dialect.delimiter import DEFAULT_DELIMITER
 
@@ -64,7 +65,7 @@ def _quoted_items(text: str) -> Sequence[str] | None:
     try:
         if text.lstrip().startswith("'"):
             return next(csv.reader([text.strip()], quotechar="'", skipinitialspace=True, strict=True), [])
-        items = [item.get("name") if isinstance(item, dict) else item for item in json.loads(f"[{text}]")]
+        items: list[Any] = [item.get("name") if isinstance(item, dict) else item for item in json.loads(f"[{text}]")]
     except (csv.Error, ValueError, RecursionError):
         return None
     return items if all(isinstance(item, str) for item in items) else None
