@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import grpc
 import pytest
 from taskmanager.imports.v1 import import_pb2, import_service_pb2
 from taskmanager.tasks.v1 import task_pb2, task_service_pb2
@@ -335,3 +336,18 @@ async def test_update_takes_the_date_of_a_done_column(system, import_file):
     sonu = await system.login("sonu@example.com")
     tasks = (await system.tasks.ListTasks(task_service_pb2.ListTasksRequest(), metadata=sonu.metadata)).tasks
     assert [task.completed_at.ToJsonString() for task in tasks] == ["2026-03-05T00:00:00Z"]
+
+
+async def test_filter_knows_the_truth_values_of_spreadsheets(system, import_file):
+    """A file of Trello that Excel has saved in German has WAHR for an archived card."""
+    text = (CASES / "trello_export.csv").read_text("utf-8").replace("true", "WAHR").replace("false", "FALSCH")
+    done, _ = await import_file(text.encode(), on_unknown_assignee=LEAVE_EMPTY)
+    assert (done.source_detected, done.rows_skipped, done.rows_failed) == ("trello", 1, 0)
+    found = [values_of(task)[:2] for task in await tasks_of(system, done)]
+    assert found == [("Paint the shed", "PENDING"), ("Order paint", "COMPLETED")]
+
+
+async def test_file_without_column_names_is_explained(import_file):
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await import_file(b"Buy milk,done\nPay rent,open\n")
+    assert "set has_header=false" in refused.value.details()

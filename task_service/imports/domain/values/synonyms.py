@@ -129,16 +129,23 @@ TRUTH_COLUMNS = (
 PERCENTAGE_COLUMNS = ("% Complete", "% Completed", "% Done", "Percent Complete", "Percent Done", "Progress (%)")
 """Names of columns that ask for a progress. They fill the field status."""
 
+TRANSLATED_TRUTH_VALUES: Mapping[str, Sequence[str]] = MappingProxyType(
+    {
+        "true": ("WAHR", "VRAI", "VERDADERO", "VERDADEIRO", "VERO", "WAAR"),
+        "false": ("FALSCH", "FAUX", "FALSO", "ONWAAR"),
+    }
+)
+"""Words that spreadsheet programs in other languages write for TRUE and FALSE when they save a file."""
+
 TRUTH_VALUES: Mapping[Status, Sequence[str]] = MappingProxyType(
     {
-        # The words after the symbols are those of spreadsheet programs in other languages.
         Status.COMPLETED: (
             *("TRUE", "T", "Yes", "Y", "On", "Checked", "X", "[x]", "1", "✓", "✔", "☑", "✅"),
-            *("WAHR", "VRAI", "VERDADERO", "VERDADEIRO", "VERO", "WAAR"),
+            *TRANSLATED_TRUTH_VALUES["true"],
         ),
         Status.PENDING: (
             *("FALSE", "F", "No", "N", "Off", "Unchecked", "[ ]", "0", "☐"),
-            *("FALSCH", "FAUX", "FALSO", "ONWAAR"),
+            *TRANSLATED_TRUTH_VALUES["false"],
         ),
     }
 )
