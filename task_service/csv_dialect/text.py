@@ -2,8 +2,10 @@
 
 import csv
 import io
+import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from task_service.csv_dialect.delimiter import DEFAULT_DELIMITER
 
@@ -15,6 +17,7 @@ _ESCAPED_FORMULA = re.compile(f"'+{_FORMULA_STARTS}")
 
 LABEL_SEPARATOR = ","
 _LIST = re.compile(r"\[([^\[\]]*)\]\s*")
+_QUOTED_ITEM = re.compile(r"\s*['\"{]")
 
 CHUNK_CHARACTERS = 64 * 1024
 
@@ -44,10 +47,28 @@ def escape_formula(cell: str) -> str:
 
 
 def split_labels(cell: str, separator: str = LABEL_SEPARATOR) -> tuple[str, ...]:
-    """Return the labels of a cell such as `a,b` or `[a, b]` without blank ones."""
-    if cell[:1] == "[" and (labels := _LIST.fullmatch(cell)):
-        cell = labels[1]
+    """Return the labels of a cell such as `a,b`, `[a, b]` or `["a", "b"]` without blank ones.
+
+    A line break is a separator too, because no label can have one.
+    """
+    if cell[:1] == "[" and (found := _LIST.fullmatch(cell)):
+        cell = found[1]
+        if _QUOTED_ITEM.match(cell) and (items := _quoted_items(cell)) is not None:
+            return tuple(item for item in items if item and not item.isspace())
+    if "\n" in cell:
+        cell = separator.join(cell.splitlines())
     return tuple(label for label in cell.split(separator) if label and not label.isspace())
+
+
+def _quoted_items(text: str) -> Sequence[str] | None:
+    """Return the texts of a list in JSON or Python, or the names of JSON objects in a list; None for another text."""
+    try:
+        if text.lstrip().startswith("'"):
+            return next(csv.reader([text.strip()], quotechar="'", skipinitialspace=True, strict=True), [])
+        items: list[Any] = [item.get("name") if isinstance(item, dict) else item for item in json.loads(f"[{text}]")]
+    except (csv.Error, ValueError, RecursionError):
+        return None
+    return items if all(isinstance(item, str) for item in items) else None
 
 
 def join_labels(labels: Sequence[str], separator: str = LABEL_SEPARATOR) -> str:

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import grpc
 import pytest
 from taskmanager.imports.v1 import import_pb2, import_service_pb2
 from taskmanager.tasks.v1 import task_pb2, task_service_pb2
@@ -242,3 +243,111 @@ async def test_errors_csv_of_composed_values_can_be_corrected(system, import_fil
     (task,) = await tasks_of(system, mended)
     assert values_of(task) == ("=1", "COMPLETED", "NONE", "", ["Garden", "x"])
     assert task.description == "-1 @y"
+
+
+@pytest.mark.parametrize(
+    "zero", ["0001-01-01T00:00:00Z", "1/1/0001 12:00:00 AM", "0000-00-00 00:00:00", "00.00.0000", "12/30/1899", "0"]
+)
+async def test_zero_date_is_no_date(system, import_file, zero):
+    """A tool's text for no date neither completes a task nor becomes its due date."""
+    done, _ = await import_file(f"Task,Due,Completed At\na,{zero},{zero}\n".encode())
+    assert [values_of(task)[:4] for task in await tasks_of(system, done)] == [("a", "PENDING", "NONE", "")]
+    done, _ = await import_file(f"Task,Completed\na,{zero}\n".encode())
+    assert [values_of(task)[1] for task in await tasks_of(system, done)] == ["PENDING"]
+
+
+@pytest.mark.parametrize(
+    "cell", ['"[""bug"",""needs work""]"', "\"['bug', 'needs work']\"", '"bug\nneeds work"', '"[{""name"":""bug""}]"']
+)
+async def test_lists_of_programs_are_labels(system, import_file, cell):
+    """The quotes and braces of a list do not become parts of labels."""
+    done, _ = await import_file(f"Task,Labels\na,{cell}\n".encode())
+    expected = ["bug"] if "name" in cell else ["bug", "needs work"]
+    assert [values_of(task)[4] for task in await tasks_of(system, done)] == [expected]
+
+
+async def test_column_of_percentages_is_the_status(system, import_file):
+    """A 1 without a sign can be 1% or the whole, so its row is an error."""
+    file = "Task,% Complete\na,100%\nb,50 %\nc,0\nd,100\ne,0.5\nf,1\n"
+    done, _ = await import_file(file.encode())
+    found = {task.title: values_of(task)[1] for task in await tasks_of(system, done)}
+    assert found == {"a": "COMPLETED", "b": "IN_PROGRESS", "c": "PENDING", "d": "COMPLETED", "e": "IN_PROGRESS"}
+    assert done.rows_failed == 1
+    done, _ = await import_file(b"Task,Status,% Complete\na,Done,30\n")
+    assert [values_of(task)[1] for task in await tasks_of(system, done)] == ["COMPLETED"]
+
+
+@pytest.mark.parametrize("column", ["Resolution", "stateReason"])
+async def test_resolution_is_found_by_its_name(system, import_file, column):
+    file = f"Summary,Status,{column}\na,CLOSED,NOT_PLANNED\nb,RESOLVED,WONTFIX\nc,Closed,Fixed\nd,New,---\n"
+    done, _ = await import_file(file.encode())
+    found = [values_of(task)[1] for task in await tasks_of(system, done)]
+    assert found == ["CANCELLED", "CANCELLED", "COMPLETED", "PENDING"]
+
+
+async def test_mailbox_is_the_assignee_with_its_email(system, import_file):
+    """The whole text counts neither as a name nor as a further unknown email."""
+    ann = await system.new_user("ann")
+    file = b'Task,Assigned To\na,Ann Lee <ann@example.com>\nb,"""Lee, Ann"" <ann@example.com>"\nc,<ann@example.com>\n'
+    done, _ = await import_file(file)
+    assert [task.assignee_id for task in await tasks_of(system, done)] == [ann.id] * 3
+    done, _ = await import_file(b"Task,Assigned To\na,Ann <ann@example.com> Ben <ben@example.com>\n")
+    assert (done.rows_created, done.rows_failed) == (0, 1)
+
+
+async def test_spreadsheet_in_another_language(system, import_file):
+    """Excel writes truth values and decimal points of its language."""
+    done, _ = await import_file("Task;Done;Due\na;WAHR;46387,75\nb;FALSCH;2026年12月31日\n".encode())
+    found = [values_of(task)[:4] for task in await tasks_of(system, done)]
+    assert found == [("a", "COMPLETED", "NONE", "2026-12-31"), ("b", "PENDING", "NONE", "2026-12-31")]
+
+
+async def test_all_statuses_of_outlook_are_known(system, import_file):
+    header, first, _ = (CASES / "outlook_tasks.csv").read_text("utf-8").splitlines()
+    statuses = ["Not Started", "In Progress", "Completed", "Waiting on someone else", "Deferred"]
+    rows = [first.replace("Not Started", status) for status in statuses]
+    done, _ = await import_file("\n".join([header, *rows]).encode())
+    found = [values_of(task)[1] for task in await tasks_of(system, done)]
+    assert (done.source_detected, found) == ("outlook", ["PENDING", "IN_PROGRESS", "COMPLETED", "PENDING", "PENDING"])
+
+
+async def test_date_of_a_done_column_is_the_completion_time(system, import_file):
+    """Another text of the column, such as a truth value, is no unreadable time. An ambiguous date is one."""
+    file = "Task,Completed\na,2026-03-05T10:00:00Z\nb,TRUE\nc,100%\nd,1/5/2026\ne,FALSE\n"
+    done, _ = await import_file(file.encode())
+    tasks = {task.title: task for task in await tasks_of(system, done)}
+    assert tasks["a"].completed_at.ToJsonString() == "2026-03-05T10:00:00Z"
+    assert [title for title, task in tasks.items() if task.status == task_pb2.Task.STATUS_COMPLETED] == list("abcd")
+    assert all(tasks[title].completed_at == tasks[title].created_at for title in "bcd")
+    assert [warning for warning in done.warnings if "completion time" in warning] == [
+        "1 row has a completion time that was left empty: it is unreadable, before 1900 or in the future."
+    ]
+    done, _ = await import_file(b"Task,Completed,Completed At\na,TRUE,2026-03-05\nb,2026-03-04,\n")
+    tasks = {task.title: task for task in await tasks_of(system, done)}
+    assert tasks["a"].completed_at.ToJsonString() == "2026-03-05T00:00:00Z"
+    assert tasks["b"].completed_at == tasks["b"].created_at
+
+
+async def test_update_takes_the_date_of_a_done_column(system, import_file):
+    update = import_service_pb2.UploadOptions.ON_DUPLICATE_UPDATE
+    await import_file(b"Task,external_id,Done\na,1,\n")
+    done, _ = await import_file(b"Task,external_id,Done\na,1,2026-03-05\n", on_duplicate=update)
+    assert done.rows_updated == 1
+    sonu = await system.login("sonu@example.com")
+    tasks = (await system.tasks.ListTasks(task_service_pb2.ListTasksRequest(), metadata=sonu.metadata)).tasks
+    assert [task.completed_at.ToJsonString() for task in tasks] == ["2026-03-05T00:00:00Z"]
+
+
+async def test_filter_knows_the_truth_values_of_spreadsheets(system, import_file):
+    """A file of Trello that Excel has saved in German has WAHR for an archived card."""
+    text = (CASES / "trello_export.csv").read_text("utf-8").replace("true", "WAHR").replace("false", "FALSCH")
+    done, _ = await import_file(text.encode(), on_unknown_assignee=LEAVE_EMPTY)
+    assert (done.source_detected, done.rows_skipped, done.rows_failed) == ("trello", 1, 0)
+    found = [values_of(task)[:2] for task in await tasks_of(system, done)]
+    assert found == [("Paint the shed", "PENDING"), ("Order paint", "COMPLETED")]
+
+
+async def test_file_without_column_names_is_explained(import_file):
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await import_file(b"Buy milk,done\nPay rent,open\n")
+    assert "set has_header=false" in refused.value.details()

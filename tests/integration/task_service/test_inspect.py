@@ -221,3 +221,55 @@ async def test_returned_options_of_many_unknown_words_can_be_sent(system):
     assert [value.proposal for value in found.unmapped_values[:2]] == ["", "pending"]
     sent = {field.name: value for field, value in found.options.ListFields()}
     assert len((await inspect(system, sonu, data.encode(), **sent)).unmapped_values) == 102
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("ログインできない,手順", "cp932"),
+        ("登录失败,步骤", "gb18030"),
+        ("Купить молоко,в магазине", "cp1251"),
+        ("Où est le garçon,çà", "mac-roman"),
+    ],
+)
+async def test_other_scripts_get_no_western_encoding(system, text, encoding):
+    """A wrong encoding would garble every title, so the user has to name the right one."""
+    sonu = await system.new_user("sonu")
+    found = await inspect(system, sonu, f"title,description\na,b\n{text}\n".encode(encoding))
+    assert (found.options.encoding, found.problems[0].code) == ("", "FILE_NOT_UTF8")
+    failure = await expect_failure(inspect(system, sonu, f"{text}\na,b\n".encode(encoding)))
+    assert failure.reason == "HEADER_NOT_UTF8"
+
+
+@pytest.mark.parametrize("text", ["Größe", "Schöne Füße, große Mühe", "À bientôt, créée là"])
+async def test_western_text_gets_its_encoding(system, text):
+    sonu = await system.new_user("sonu")
+    found = await inspect(system, sonu, f'title\n"{text}"\n'.encode("cp1252"))
+    assert (found.options.encoding, [task.title for task in found.rows]) == ("cp1252", [text])
+
+
+@pytest.mark.parametrize(
+    ("labels", "separator"),
+    [
+        (["home;money", "", "home"], ";"),
+        (["home|money"], "|"),
+        (["a;b", "c,d"], ""),
+        (["a;b", "c|d"], ""),
+        (["home"], ""),
+    ],
+)
+async def test_inspection_proposes_the_label_separator(system, labels, separator):
+    sonu = await system.new_user("sonu")
+    file = "title,tags\n" + "".join(f'a,"{cell}"\n' for cell in labels)
+    found = await inspect(system, sonu, file.encode())
+    assert found.options.label_separator == separator
+    if separator:
+        assert list(found.rows[0].labels) == ["home", "money"]
+
+
+async def test_source_keeps_its_label_separator(system):
+    """A label of this task manager may have a semicolon, and its export has commas between labels."""
+    sonu = await system.new_user("sonu")
+    file = b"title,description,status,priority,due_date,labels,external_id,assignee\na,,pending,none,,b;c,,\n"
+    found = await inspect(system, sonu, file)
+    assert (found.source, found.options.label_separator) == ("taskmanager", "")

@@ -101,7 +101,9 @@ def test_status_words_of_other_tools(word, status):
         ("1 - High", "high"),
         ("(2) Normal", "medium"),
         ("Low Priority", "low"),
-        *((word, None) for word in ("(1)", "1.", "P1 - High", "50%")),
+        ("High (1)", "high"),
+        ("2 (Medium)", "medium"),
+        *((word, None) for word in ("(1)", "1.", "P1 - High", "50%", "1 (2)", "High (soon)", "High (123)", "()")),
         *((word, None) for word in ("1", "4", "5", "P5", "!!", "Blocked", "Priority 1")),
     ],
 )

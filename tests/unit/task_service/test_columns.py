@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from task_service.imports.domain.columns.errors import DuplicateColumn, MissingTitleColumn
-from task_service.imports.domain.columns.mapping import COMPLETED_AT, DONE, parse_mapping
+from task_service.imports.domain.columns.mapping import COMPLETED_AT, DONE, RESOLUTION, parse_mapping
 from task_service.imports.domain.columns.matching import match_columns
 from task_service.imports.domain.columns.synonyms import COLUMN_SYNONYMS, find_column_synonym
 from task_service.tasks.domain.csv_export import COLUMNS
@@ -25,7 +25,7 @@ def test_page_lists_the_column_names_of_other_tools():
 
 
 def test_each_column_name_has_one_meaning():
-    assert tuple(COLUMN_SYNONYMS) == (*COLUMNS, COMPLETED_AT, DONE)
+    assert tuple(COLUMN_SYNONYMS) == (*COLUMNS, COMPLETED_AT, DONE, RESOLUTION)
     for field, names in COLUMN_SYNONYMS.items():
         assert [find_column_synonym(name) for name in names] == [(field, rank) for rank in range(len(names))]
         assert find_column_synonym(field) == (field, 1 if field == "assignee" else 0)
@@ -51,7 +51,8 @@ def test_each_column_name_has_one_meaning():
         ("Completed At", "completed_at"),
         ("completion_date", "completed_at"),
         ("Closed Date", ""),
-        ("% Done", ""),
+        ("% Done", "status"),
+        ("Percent-complete", "status"),
         ("Parent task", ""),
         ("Project name", ""),
         ("", ""),

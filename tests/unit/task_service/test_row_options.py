@@ -103,17 +103,22 @@ def files(draw) -> tuple[tuple[str, ...], tuple[str, ...], list[str]]:
     return columns, fields, [cell for row in rows for cell in row]
 
 
+def new_reader(options: RowOptions, context: IngestContext) -> CellReader:
+    done_has_times = context.column_of("completed_at") is None
+    return CellReader(options, context.column_of("status"), USERS, now=NOW, done_has_times=done_has_times)
+
+
 @given(row_options(), files(), st.sampled_from([Defaults("in_progress"), Defaults("", UUID(int=6), ("home",))]))
 def test_fast_path_and_validation_agree_on_values(options, file, defaults):
     columns, fields, cells = file
     context = CONTEXT._replace(row_options=options, columns=columns, fields=fields, defaults=defaults)
     count = len(cells) // len(fields)
     batch = Batch(Checkpoint(0, 2, 0), Checkpoint(1, 2 + count, count), range(2, 2 + count), cells, {})
-    fast_parser = FastRowParser(CellReader(options, context.column_of("status"), USERS, now=NOW), defaults)
+    fast_parser = FastRowParser(new_reader(options, context), defaults)
     accepted, reasons, unknown_fields = [], [], []
     for raw_cells in BatchColumns(context, batch).rows():
         fast = fast_parser.values(*raw_cells)
-        reader = CellReader(options, context.column_of("status"), USERS, now=NOW)
+        reader = new_reader(options, context)
         try:
             values = validate_row(Cells._make(map(plain_cell, raw_cells)), reader, defaults)
         except Invalid as error:

@@ -27,6 +27,16 @@ def test_joined_labels_are_split_into_the_same(labels):
         ("[a", ("[a",)),
         ("null", ("null",)),
         ("{}", ("{}",)),
+        ('["a", "b c"]', ("a", "b c")),
+        ('["caf\\u00e9", ""]', ("caf\u00e9",)),
+        ('["a, b"]', ("a, b",)),
+        ("['a', 'b']", ("a", "b")),
+        ("['a, b]", ("'a", " b")),
+        ("['a' b]", ("'a' b",)),
+        ('["a" b]', ('"a" b',)),
+        ('[{"id": 1, "name": "a"}, {"name": "b"}]', ("a", "b")),
+        ('[{"id": 1}]', ('{"id": 1}',)),
+        ("a\r\nb\n", ("a", "b")),
     ],
 )
 def test_list_in_brackets_is_split(cell, labels):

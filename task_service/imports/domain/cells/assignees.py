@@ -12,6 +12,8 @@ DIGEST_BYTES = 16
 
 # The other two characters are @ in NFKC. auth_service has the same rule, and no new username matches it.
 _EMAIL = re.compile(r".[@\uff20\ufe6b].", re.DOTALL)
+# RFC 5322 section 3.4, as in "Ann Lee <ann@example.com>".
+_MAILBOX = re.compile(r"[^<>]*<([^<>\s]+)>")
 
 
 def is_email(assignee: str) -> bool:
@@ -35,9 +37,13 @@ def assignee_candidates(cell: str) -> Iterator[str]:
     """Yield the usernames and emails that a cell can mean, best first.
 
     A task has one assignee. A list in brackets is that one if it has one item. A cell with several names yields at most
-    its whole text, because a choice would be a guess, and a username may have commas.
+    its whole text, because a choice would be a guess, and a username may have commas. A name with an email in angle
+    brackets is that email.
     """
     text = cell.strip()
+    if (mailbox := _MAILBOX.fullmatch(text)) and is_email(mailbox[1]):
+        yield mailbox[1]
+        return
     has_several = any(separator in text for separator in ",;")
     is_bracketed = text.startswith("[") and text.endswith("]")
     # No email has these characters. As an unknown email, the text would count towards the limit on those.

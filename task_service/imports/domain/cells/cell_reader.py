@@ -14,6 +14,7 @@ from task_service.imports.domain.cells.field_reader import (
     mapped_values,
     parse_assignee,
     parse_done,
+    parse_due_date,
     parse_priority,
     parse_status,
 )
@@ -21,8 +22,13 @@ from task_service.imports.domain.cells.label_cells import LabelCells, strip_colo
 from task_service.imports.domain.cells.row_cells import Cell
 from task_service.imports.domain.cells.status_cells import StatusCells, StatusWords, combine_status, is_cancelling
 from task_service.imports.domain.options.row_options import OnUnknownAssignee, OnUnknownDate, OnUnknownValue, RowOptions
-from task_service.imports.domain.values.dates import DateParser
-from task_service.imports.domain.values.synonyms import STATUS_WORDS, TRUTH_WORDS, asks_for_truth
+from task_service.imports.domain.values.dates import DateParser, is_zero_date
+from task_service.imports.domain.values.synonyms import (
+    STATUS_WORDS,
+    TRUTH_WORDS,
+    asks_for_percentage,
+    asks_for_truth,
+)
 from task_service.tasks.domain.values import Priority, Status
 
 MAX_COLORED_LABELS = 1000
@@ -45,24 +51,27 @@ class CellReader:
         assignees: Mapping[str, UUID] = MappingProxyType({}),
         *,
         now: datetime = _LATEST_TIME,
+        done_has_times: bool = False,
     ) -> None:
         """Create a reader for the rows of one batch.
 
         `status_column` is the column that fills the status, `assignees` maps usernames and emails to ids, and `now` is
-        the latest time of completion.
+        the latest time of completion. `done_has_times` says that cells of done are read as times: the other texts of
+        the column are no unknown cells.
         """
         self._now = now
+        self._done_has_times = done_has_times
         self._has_status_column = status_column is not None
         self._label_separator = options.label_separator or LABEL_SEPARATOR
         self._strips_colors = bool(options.strip_label_colors)
         self.unknown_cells: set[tuple[str, Cell]] = set()
         """Fields and cells that were read so far, are unknown, and are accepted by the options."""
         words = STATUS_WORDS | TRUTH_WORDS if asks_for_truth(status_column or "") else STATUS_WORDS
-        dates = DateParser(options.date_format, options.date_order, options.time_zone)
+        self._dates = dates = DateParser(options.date_format, options.date_order, options.time_zone)
         self._status = FieldReader(
             field="status",
             mapped=mapped_values(options, "status", Status),
-            parse=partial(parse_status, words=words),
+            parse=partial(parse_status, words=words, has_sign=not asks_for_percentage(status_column or "")),
             unknown_cells=self.unknown_cells if options.on_unknown_status is OnUnknownValue.DEFAULT else None,
         )
         self._done = replace(self._status, field="done", parse=partial(parse_done, dates=dates))
@@ -75,7 +84,7 @@ class CellReader:
         self._due_date = FieldReader(
             field="due_date",
             mapped=mapped_values(options, "due_date", date.fromisoformat),
-            parse=dates.parse,
+            parse=partial(parse_due_date, dates=dates),
             unknown_cells=self.unknown_cells if options.on_unknown_date is OnUnknownDate.EMPTY else None,
         )
         self._completed_at = FieldReader(
@@ -120,6 +129,8 @@ class CellReader:
     def completed_at(self, cell: Cell) -> datetime | None:
         """Return the time of a cell, or of DateCells, in UTC. A time before 1900 or after `now` is an unknown cell."""
         text, zone = (cell, "") if isinstance(cell, str) else cell
+        if is_zero_date(text) or (self._done_has_times and not self._dates.is_date(text)):
+            return None
         moment = self._completed_at.read(text, [], zone.strip(), key=cell)
         if moment is None or _EARLIEST_COMPLETION <= moment <= self._now:
             return moment

@@ -10,8 +10,9 @@ from task_service.csv_dialect.text import escape_formula, unescape_formula
 from task_service.imports.domain.cells.label_cells import split_title
 from task_service.imports.domain.cells.row_cells import Cell, RawCells
 from task_service.imports.domain.cells.status_cells import StatusCells
-from task_service.imports.domain.columns.mapping import APPEND, COMPLETED_AT, STATUS_OR_LABEL, TIME_ZONE
+from task_service.imports.domain.columns.mapping import APPEND, COMPLETED_AT, DONE, STATUS_OR_LABEL, TIME_ZONE
 from task_service.imports.domain.options.row_options import RowOptions, is_null
+from task_service.imports.domain.values.dates import is_zero_date
 
 _DISTINCT_FIELDS = frozenset({"title", "description", "external_id", APPEND})
 """Fields with few equal cells: a cache would not pay."""
@@ -55,7 +56,7 @@ class FieldCells:
             self._labels(title_labels),
             self._column("external_id"),
             self._column("assignee"),
-            self._dates(COMPLETED_AT),
+            self._dates(COMPLETED_AT if self._indexes.get(COMPLETED_AT) else DONE),
             strict=False,  # missing columns are endless
         )
 
@@ -117,8 +118,8 @@ class FieldCells:
 
 
 def _mark_time(cell: str) -> str:
-    """Return a mark for a time, and an empty text for a text such as n/a or -."""
-    return "x" if any(map(str.isdigit, cell)) else ""
+    """Return a mark for a time, and an empty text for a text such as n/a, - or 0000-00-00."""
+    return "x" if any(map(str.isdigit, cell)) and not is_zero_date(cell) else ""
 
 
 def plain_cell(cell: Cell) -> Cell:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Generic, TypeVar
 from uuid import UUID
 
@@ -12,10 +13,10 @@ from task_service.imports.domain.cells.row_cells import Cell
 from task_service.imports.domain.cells.status_cells import find_done_status
 from task_service.imports.domain.options.row_options import RowOptions
 from task_service.imports.domain.options.value_mapping import example_mapping, find_mapped_key
-from task_service.imports.domain.values.dates import DateParser
+from task_service.imports.domain.values.dates import DateParser, is_zero_date
 from task_service.imports.domain.values.errors import UnknownAssigneeCell, UnknownPriorityCell, UnknownStatusCell
 from task_service.imports.domain.values.synonyms import PRIORITY_WORDS, find_percentage, find_word
-from task_service.tasks.domain.values import Priority, Status
+from task_service.tasks.domain.values import Priority, Status, parse_date
 
 Value = TypeVar("Value")
 
@@ -27,7 +28,7 @@ class FieldReader(Generic[Value]):
     field: str
     mapped: Mapping[str, Value | None]
     """Values of the option value_mapping, by keys."""
-    parse: Callable[..., Value]
+    parse: Callable[..., Value | None]
     """Raises Invalid for an unknown text."""
     unknown_cells: set[tuple[str, Cell]] | None
     """Set that gets the field and the cell of each unknown text. None: an unknown text is an error."""
@@ -58,8 +59,9 @@ def mapped_values(options: RowOptions, field: str, parse: Callable[[str], Value]
     return {key: parse(value) if value else None for key, value in options.value_mapping.get(field, {}).items()}
 
 
-def parse_status(word: str, words: Mapping[str, Status]) -> Status:
-    return find_percentage(word) or _find(word, words, UnknownStatusCell)
+def parse_status(word: str, words: Mapping[str, Status], *, has_sign: bool = True) -> Status:
+    """Return the status of a word or of a progress, which has no sign in a column such as % Complete."""
+    return find_percentage(word, has_sign=has_sign) or _find(word, words, UnknownStatusCell)
 
 
 def parse_done(word: str, dates: DateParser) -> Status:
@@ -72,6 +74,11 @@ def parse_done(word: str, dates: DateParser) -> Status:
 
 def parse_priority(word: str) -> Priority:
     return _find(word, PRIORITY_WORDS, UnknownPriorityCell)
+
+
+def parse_due_date(text: str, zone: str = "", *, dates: DateParser) -> date | None:
+    """Return the due date of a text; None for a zero date, unless it has the form of the API."""
+    return None if is_zero_date(text) and not parse_date(text) else dates.parse(text, zone)
 
 
 def parse_assignee(name: str, assignees: Mapping[str, UUID]) -> UUID:

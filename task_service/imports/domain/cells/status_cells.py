@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from task_service.imports.domain.options.value_mapping import find_mapped_key
-from task_service.imports.domain.values.dates import DateParser
+from task_service.imports.domain.values.dates import DateParser, is_zero_date
 from task_service.imports.domain.values.synonyms import (
     RESOLUTION_WORDS,
     STATUS_WORDS,
@@ -68,9 +68,14 @@ def combine_status(
 
 
 def find_done_status(word: str, dates: DateParser) -> Status | None:
-    """Return the status of a text in a column such as Done; None if it is unknown. A date means completed."""
+    """Return the status of a text in a column such as Done; None if it is unknown.
+
+    A date means completed, and a zero date pending.
+    """
     if status := find_word(word, TRUTH_WORDS) or find_word(word, STATUS_WORDS) or find_percentage(word):
         return status
+    if is_zero_date(word):
+        return Status.PENDING
     # The options may be about dates in another form.
     is_date = dates.is_date(word) or DateParser().is_date(word)
     return Status.COMPLETED if is_date else None

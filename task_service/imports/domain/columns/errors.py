@@ -56,7 +56,7 @@ class ContradictoryHeaderOptions(InvalidUpload):
 class MissingTitleColumn(InvalidUpload):
     """No column fills the title. Choose one with the option mapping=title:COLUMN. Found: {columns}.
 
-    If another line has the column names, set header_row.
+    If another line has the column names, set header_row; if no line has them, set has_header=false.
     """
 
     names: Sequence[str]

@@ -7,7 +7,12 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
-from task_service.imports.domain.values.synonyms import MAX_WORD_CHARACTERS, TRUTH_COLUMNS, column_key
+from task_service.imports.domain.values.synonyms import (
+    MAX_WORD_CHARACTERS,
+    PERCENTAGE_COLUMNS,
+    TRUTH_COLUMNS,
+    column_key,
+)
 
 COLUMN_SYNONYMS: Mapping[str, Sequence[str]] = MappingProxyType(
     {
@@ -25,7 +30,7 @@ COLUMN_SYNONYMS: Mapping[str, Sequence[str]] = MappingProxyType(
             "Task Content",
             "Content",
         ),
-        "status": ("Status", "Task Status", "State", "Progress"),
+        "status": ("Status", "Task Status", "State", "Progress", *PERCENTAGE_COLUMNS),
         "priority": ("Priority", "Task Priority", "Importance"),
         "due_date": ("Due Date", "Due", "Due On", "Due By", "Deadline"),
         "labels": ("Labels", "Label", "Tags", "Tag", "Categories", "Category"),
@@ -50,6 +55,7 @@ COLUMN_SYNONYMS: Mapping[str, Sequence[str]] = MappingProxyType(
             "Completion Date",
         ),
         "done": TRUTH_COLUMNS,
+        "resolution": ("Resolution", "State Reason"),
     }
 )
 """If a file has several names of one field, the first is used.

@@ -1,6 +1,7 @@
 """Beginning of a file: its header line, and the records below it."""
 
 import csv
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -24,7 +25,11 @@ MAX_CELLS = 100_000
 MAX_HEADER_ROW = 20
 """Last line that is proposed as the header line."""
 WESTERN_ENCODING = "cp1252"
-"""Proposed encoding of a file that is not UTF-8: nearly all such files come from Western versions of Windows."""
+"""Proposed encoding of a file that is not UTF-8, if its text looks Western."""
+
+_HIGH_BYTES = re.compile(rb"[\x80-\xff]+")
+_MAX_WESTERN_RUN = 2
+"""Maximum letters outside ASCII that usually follow each other in Western text, as in Größe."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +83,7 @@ def _fit_options(options: UploadOptions, error: Invalid, data: bytes, limits: He
         case UnmarkedUtf16():
             return replace(options, encoding=guess_unmarked_utf_16(data))
         case HeaderNotUtf8():
-            if _has_mark(data):
+            if _has_mark(data) or not _looks_western(data):
                 raise error
             return replace(options, encoding=WESTERN_ENCODING)
         case DuplicateColumn():
@@ -96,7 +101,17 @@ def _has_mark(data: bytes) -> bool:
 
 def _may_be_western(data: bytes, header: Header) -> bool:
     """Return False if a mark, or text outside ASCII in the names, shows that the file is UTF-8 with damaged bytes."""
-    return not _has_mark(data) and "".join(header.columns).isascii()
+    return not _has_mark(data) and "".join(header.columns).isascii() and _looks_western(data)
+
+
+def _looks_western(data: bytes) -> bool:
+    """Return False for other scripts, whose letters stand together outside ASCII, and for bytes without a meaning."""
+    try:
+        data.decode(WESTERN_ENCODING)
+    except UnicodeDecodeError:
+        return False
+    sizes = list(map(len, _HIGH_BYTES.findall(data)))
+    return 4 * sum(size for size in sizes if size > _MAX_WESTERN_RUN) <= sum(sizes)
 
 
 def _check_utf_8(data: bytes, *, is_complete: bool) -> FileNotUtf8 | None:

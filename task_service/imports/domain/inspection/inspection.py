@@ -8,7 +8,7 @@ from itertools import islice
 from typing import NamedTuple
 from uuid import UUID
 
-from task_service.csv_dialect.text import unescape_formula
+from task_service.csv_dialect.text import LABEL_SEPARATOR, unescape_formula
 from task_service.history.domain.events import Actor
 from task_service.imports.domain.columns.matching import column_references
 from task_service.imports.domain.errors import FILE_FIELD
@@ -18,6 +18,7 @@ from task_service.imports.domain.inspection.file_sample import FittedHeader, fit
 from task_service.imports.domain.inspection.value_proposals import propose_value
 from task_service.imports.domain.options.row_options import OnUnknownAssignee, RowOptions
 from task_service.imports.domain.options.row_rules import find_row_rules
+from task_service.imports.domain.options.sources import load_sources
 from task_service.imports.domain.options.upload_options import UploadOptions
 from task_service.imports.domain.options.value_mapping import mapping_key
 from task_service.imports.domain.rows.batch import Batch
@@ -162,6 +163,16 @@ def _find_date_order(batch: Batch, header: Header) -> DateOrder | None:
     return orders[0] if len(orders) == 1 else None
 
 
+def _find_label_separator(batch: Batch, header: Header) -> str:
+    """Return the only separator in the labels; an empty text if it is the default, or the source has its own."""
+    if load_sources().keys() & {header.options.source}:
+        return ""
+    indexes = (index for index, used in enumerate(header.fields) if used == "labels")
+    characters = set().union(*(set(cell) for index in indexes for cell in _column(batch, header, index)))
+    found = characters & {LABEL_SEPARATOR, ";", "|"}
+    return found.pop() if len(found) == 1 and LABEL_SEPARATOR not in found else ""
+
+
 def _fit_rows(
     header: Header, batch: Batch, unmapped_values: Sequence[UnmappedValue], date_order: DateOrder | None
 ) -> RowOptions:
@@ -170,7 +181,8 @@ def _fit_rows(
     for value in unmapped_values:
         if value.proposal:
             proposals.setdefault(value.field, {})[mapping_key(value.text)] = value.proposal
-    proposed = RowOptions(value_mapping=proposals, date_order=date_order)
+    separator = _find_label_separator(batch, header)
+    proposed = RowOptions(value_mapping=proposals, date_order=date_order, label_separator=separator)
     if "assignee" in header.fields and any(_column(batch, header, header.fields.index("assignee"))):
         proposed = replace(proposed, on_unknown_assignee=OnUnknownAssignee.LEAVE_EMPTY)
     return header.options.rows.over(proposed)

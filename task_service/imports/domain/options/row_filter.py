@@ -11,6 +11,7 @@ from task_service.imports.domain.columns.errors import (
 from task_service.imports.domain.columns.mapping import quote_column
 from task_service.imports.domain.columns.matching import ColumnFinder, list_columns
 from task_service.imports.domain.options.value_mapping import mapping_key
+from task_service.imports.domain.values.synonyms import TRANSLATED_TRUTH_VALUES
 
 MAX_FILTER_CHARACTERS = 2000
 
@@ -69,4 +70,6 @@ def _parse(text: str | None, option: str, example: str) -> RowFilter | None:
         problem = "the column is missing"
     if problem:
         raise MalformedRowFilter(field=option, problem=problem, example=example)
-    return RowFilter(name, frozenset(map(mapping_key, texts.split("|"))), is_negated)
+    keys = frozenset(map(mapping_key, texts.split("|")))
+    translations = (mapping_key(word) for key in keys for word in TRANSLATED_TRUTH_VALUES.get(key, ()))
+    return RowFilter(name, keys.union(translations), is_negated)

@@ -72,7 +72,10 @@ def convert_rows(
         columns = BatchColumns(context, batch)
         error = TooManyContinuationRows(rows=MAX_CONTINUATION_ROWS, kib=MAX_CONTINUATION_BYTES // 1024)
         yield ConvertedRows(failed=[columns.failed_row(row, error) for row in selection.surplus])
-    reader = CellReader(context.row_options, context.column_of("status"), assignees, now=now)
+    done_has_times = context.column_of(COMPLETED_AT) is None
+    reader = CellReader(
+        context.row_options, context.column_of("status"), assignees, now=now, done_has_times=done_has_times
+    )
     converter = _RowConverter(batch, context, selection, reader)
     for step in _task_rows(batch, context, selection):
         yield converter.convert(step)
@@ -222,6 +225,8 @@ def _changed_fields(
         names.add("labels")  # also those of a title
     elif "labels" not in context.fields:
         names.discard("labels")
+    if values.completed_at:
+        names.add(COMPLETED_AT)  # also that of a column of done
     changes: dict[str, Any] = {name: getattr(values, name) for name in names - {"assignee"}}
     # The values contain the defaults, but those are for new tasks only.
     if "labels" in names and not labels:

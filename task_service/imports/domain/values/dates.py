@@ -51,7 +51,11 @@ _FORMS = (
         rf"(?P<year>\d{{4}})[ /-]{{1,3}}{MONTH}[ /-]{{1,3}}{_DAY}",
     ),
 )
-_YEAR_FIRST_FORMS = _compile(r"(?P<year>\d{4})([-/.]) ?(?P<month>\d{1,2})\2 ?(?P<day>\d{1,2})")
+_YEAR_FIRST_FORMS = _compile(
+    r"(?P<year>\d{4})([-/.]) ?(?P<month>\d{1,2})\2 ?(?P<day>\d{1,2})",
+    # Chinese, Japanese and Korean name the numbers, so these have one reading.
+    r"(?P<year>\d{4}) ?[年년] ?(?P<month>\d{1,2}) ?[月월] ?(?P<day>\d{1,2}) ?[日일]",
+)
 (_NUMBERS,) = _compile(
     rf"{_WEEKDAY}(?P<a>\d{{1,2}})(?P<separator>[-/.]) ?(?P<b>\d{{1,2}})(?P=separator) ?(?P<c>\d{{4}}|\d{{1,2}})"
 )
@@ -66,6 +70,11 @@ _END_TIME = re.compile(_TIME, re.IGNORECASE)
 # An abbreviation such as (EST) has no certain offset.
 _ZONE_ABBREVIATION = re.compile(r"\([a-z ]+\)$", re.IGNORECASE)
 _DAY_MILLISECONDS = 86_400_000
+# MySQL writes zeros for no date, Go and .NET the year 1, spreadsheets of Windows the end of 1899.
+_ZERO_YEAR = "(?:0001|1899)"
+_ZERO_DATE = re.compile(
+    rf"[-+0:./,TZ ]*$|{_ZERO_YEAR}[-/.]\d{{1,2}}[-/.]\d|\d{{1,2}}[-/.]\d{{1,2}}[-/.]{_ZERO_YEAR}\b", re.ASCII
+)
 
 
 class DateOrder(StrEnum):
@@ -74,6 +83,11 @@ class DateOrder(StrEnum):
     MDY = "mdy"
     DMY = "dmy"
     YMD = "ymd"
+
+
+def is_zero_date(text: str) -> bool:
+    """Return True for a text that other tools write for no date, such as 0, 0000-00-00 and 0001-01-01T00:00:00Z."""
+    return "0" in text and _ZERO_DATE.match(text.strip()) is not None
 
 
 def parse_time_zone(name: str) -> str:
@@ -159,7 +173,7 @@ class DateParser:
     def _find(self, text: str) -> datetime | None:
         if self._format is not None and (match := self._format.fullmatch(text)):
             return datetime_of(match)
-        if re.fullmatch(r"\d{1,16}(?:\.\d{1,10})?", text, re.ASCII) and (found := _from_number(text)):
+        if re.fullmatch(r"\d{1,16}(?:[.,]\d{1,10})?", text, re.ASCII) and (found := _from_number(text)):
             return found
         for form in self._forms:
             if match := form.fullmatch(text):
@@ -213,7 +227,7 @@ def _malformed(text: str) -> UnreadableDate:
 
 def _from_number(text: str) -> datetime | None:
     """Return the local time of an Excel serial number, or the moment of seconds or milliseconds since 1970."""
-    number = Decimal(text)
+    number = Decimal(text.replace(",", "."))
     if int(number) in EXCEL_SERIALS:
         # The fraction of the day is rounded to milliseconds, because 9:30 is 0.3958333333. It stays on its day.
         milliseconds = min(round(number % 1 * _DAY_MILLISECONDS), _DAY_MILLISECONDS - 1)

@@ -126,10 +126,27 @@ TRUTH_COLUMNS = (
 )
 """Names of columns that ask for a truth value. They fill the field done."""
 
+PERCENTAGE_COLUMNS = ("% Complete", "% Completed", "% Done", "Percent Complete", "Percent Done", "Progress (%)")
+"""Names of columns that ask for a progress. They fill the field status."""
+
+TRANSLATED_TRUTH_VALUES: Mapping[str, Sequence[str]] = MappingProxyType(
+    {
+        "true": ("WAHR", "VRAI", "VERDADERO", "VERDADEIRO", "VERO", "WAAR"),
+        "false": ("FALSCH", "FAUX", "FALSO", "ONWAAR"),
+    }
+)
+"""Words that spreadsheet programs in other languages write for TRUE and FALSE when they save a file."""
+
 TRUTH_VALUES: Mapping[Status, Sequence[str]] = MappingProxyType(
     {
-        Status.COMPLETED: ("TRUE", "T", "Yes", "Y", "On", "Checked", "X", "[x]", "1", "✓", "✔", "☑", "✅"),
-        Status.PENDING: ("FALSE", "F", "No", "N", "Off", "Unchecked", "[ ]", "0", "☐"),
+        Status.COMPLETED: (
+            *("TRUE", "T", "Yes", "Y", "On", "Checked", "X", "[x]", "1", "✓", "✔", "☑", "✅"),
+            *TRANSLATED_TRUTH_VALUES["true"],
+        ),
+        Status.PENDING: (
+            *("FALSE", "F", "No", "N", "Off", "Unchecked", "[ ]", "0", "☐"),
+            *TRANSLATED_TRUTH_VALUES["false"],
+        ),
     }
 )
 
@@ -140,7 +157,8 @@ Value = TypeVar("Value")
 
 # The order of a word in a list: "1. To Do", "2 - Medium", "(3) Low". A word of one letter may be a truth value.
 _ORDER = re.compile(r"(?:\(\d{1,2}\)|\d{1,2} ?[-\u2013\u2014.):]) ?(?=\W{0,4}[^\W\d_]{2})")
-_PERCENTAGE = re.compile(r"(\d{1,3}(?:[.,]\d{1,4})?) ?%", re.ASCII)
+_NUMBER_OF_ORDER = re.compile(r"\d{1,2}", re.ASCII)
+_PERCENTAGE = re.compile(r"(\d{1,3}(?:[.,]\d{1,16})?)( ?%)?", re.ASCII)
 _SEPARATORS = re.compile(r"[\s_\-\u2010-\u2013'\u2018\u2019\ufe0f\u200d]+")
 
 
@@ -167,19 +185,35 @@ def column_key(name: str) -> str:
 
 
 def find_word(word: str, words: Mapping[str, Value]) -> Value | None:
-    """Return the value of a word, also with its order before it, as in `1. To Do`; None if it has none."""
+    """Return the value of a word, also with its order, as in `1. To Do` and `High (1)`; None if it has none."""
     value = words.get(word_key(word))
-    if value is None and (order := _ORDER.match(word)):
-        value = words.get(word_key(word[order.end() :]))
+    if value is None and (plain := _without_order(word)):
+        value = words.get(word_key(plain))
     return value
 
 
-def find_percentage(word: str) -> Status | None:
-    """Return the status of a progress such as `50%`; None for other texts."""
+def _without_order(word: str) -> str:
+    """Return a word without the number that gives its order, and an empty text if there is no number."""
+    if order := _ORDER.match(word):
+        return word[order.end() :]
+    before, _, inside = word.removesuffix(")").rpartition("(") if word.endswith(")") else ("", "", "")
+    for plain, number in ((before.strip(), inside), (inside.strip(), before.strip())):
+        if len(plain) > 1 and _NUMBER_OF_ORDER.fullmatch(number):
+            return plain
+    return ""
+
+
+def find_percentage(word: str, *, has_sign: bool = True) -> Status | None:
+    """Return the status of a progress such as `50%`, or such as `50` without `has_sign`; None for other texts.
+
+    A 1 without the sign is none: it can be 1% or, as a fraction, 100%.
+    """
     match = _PERCENTAGE.fullmatch(word)
-    if match is None:
+    if match is None or (has_sign and not match[2]):
         return None
     percent = float(match[1].replace(",", "."))
+    if percent == 1 and not match[2]:
+        return None
     if percent == _COMPLETE_PERCENT:
         return Status.COMPLETED
     return None if percent > _COMPLETE_PERCENT else Status.IN_PROGRESS if percent else Status.PENDING
@@ -190,8 +224,14 @@ PRIORITY_WORDS = {word_key(word): priority for priority, words in PRIORITY_SYNON
 TRUTH_WORDS = {word_key(word): status for status, words in TRUTH_VALUES.items() for word in words}
 RESOLUTION_WORDS = {word_key(word): Status.CANCELLED for word in CANCELLING_RESOLUTIONS}
 _TRUTH_COLUMN_KEYS = frozenset(map(column_key, TRUTH_COLUMNS))
+_PERCENTAGE_COLUMN_KEYS = frozenset(map(column_key, PERCENTAGE_COLUMNS))
 
 
 def asks_for_truth(column: str) -> bool:
     """Return True if a column with this name asks for a truth value."""
     return column_key(column) in _TRUTH_COLUMN_KEYS
+
+
+def asks_for_percentage(column: str) -> bool:
+    """Return True if a column with this name asks for a progress."""
+    return column_key(column) in _PERCENTAGE_COLUMN_KEYS
