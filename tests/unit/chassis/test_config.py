@@ -68,6 +68,24 @@ def test_environment_overrides_secret_files(monkeypatch, tmp_path):
     assert str(settings.listen) == "[::1]:2"
 
 
+def test_value_that_is_no_text_is_refused(monkeypatch, capsys, tmp_path):
+    """Bytes that are not UTF-8, in a variable or in a secret file, are one line without the value."""
+    monkeypatch.setenv("EXAMPLE_LISTEN", "127.0.0.1:1")
+    monkeypatch.setenv("EXAMPLE_PASSWORD", "hunter2\udcff")
+    monkeypatch.setenv("EXAMPLE_SIZE", "\udcff")
+    with pytest.raises(SystemExit) as exit_:
+        load_settings(ExampleSettings)
+    assert exit_.value.code == 2
+    lines = ["EXAMPLE_PASSWORD: must be UTF-8 text", "EXAMPLE_SIZE: must be UTF-8 text"]
+    assert capsys.readouterr().err.splitlines() == lines
+    (tmp_path / "EXAMPLE_PASSWORD").write_bytes(b"hunter2\xff")
+    monkeypatch.setenv("SECRETS_DIR", str(tmp_path))
+    with pytest.raises(SystemExit) as exit_:
+        load_settings(ExampleSettings)
+    assert exit_.value.code == 2
+    assert capsys.readouterr().err == f"EXAMPLE_PASSWORD: {tmp_path}/EXAMPLE_PASSWORD must be UTF-8 text\n"
+
+
 def test_no_representation_shows_a_secret(monkeypatch):
     monkeypatch.setenv("EXAMPLE_LISTEN", "127.0.0.1:1")
     monkeypatch.setenv("EXAMPLE_PASSWORD", "hunter2")
