@@ -156,7 +156,12 @@ def _exit_if_any(problems: Iterable[str]) -> None:
 
 
 def _unreadable_secrets(settings: type[Settings], folder: Path) -> Iterator[str]:
-    for file in sorted(folder.iterdir()):
+    try:
+        files = sorted(folder.iterdir())
+    except OSError as error:
+        yield f"SECRETS_DIR: can't read {folder}: {error.strerror}"
+        return
+    for file in files:
         if file.name.upper() in settings.variables() and file.is_file():
             try:
                 file.read_text(encoding="utf-8")
