@@ -37,9 +37,10 @@ def make_secrets(*, postgres_url: str = "", redis_url: str = "") -> Secrets:
         servers["redis"] = {"valkey.conf": f"requirepass {password}\nappendonly yes\ndir /data\n"}
         redis_url = f"redis://:{password}@redis:6379"
     address = urlsplit(postgres_url)
-    database = f"{address.hostname}:{address.port or 5432}{address.path}"
+    hosts = address.netloc.rpartition("@")[2]
     query = f"?{address.query}" if address.query else ""
-    files = service_secrets(superuser_url=postgres_url, redis_url=f"{redis_url}/0", database=database + query)
+    database = f"{hosts}{address.path}{query}"
+    files = service_secrets(superuser_url=postgres_url, redis_url=f"{redis_url}/0", database=database)
     migrate, auth, tasks = files["migrate"], files["auth"], files["tasks"]
     return {
         **servers,

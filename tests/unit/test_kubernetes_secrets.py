@@ -30,18 +30,18 @@ def test_wrong_url_is_refused(variable: str, url: str):
     assert f"error: {variable}: must " in ended.stderr.splitlines()[-1]
 
 
-def test_secrets_have_the_urls_of_the_servers():
+@pytest.mark.parametrize("hosts", ["db.example.com", "db.example.com:6000", "[fd00::1]:5432", "one:5432,two:5432"])
+def test_secrets_have_the_urls_of_the_servers(hosts: str):
+    """An IPv6 address keeps its brackets, and a cluster of servers its list of hosts."""
     ended = run(
         "taskmanager",
-        POSTGRES_URL="postgresql://postgres:p%40ss@db.example.com/taskmanager?sslmode=verify-full",
+        POSTGRES_URL=f"postgresql://postgres:p%40ss@{hosts}/taskmanager?sslmode=verify-full",
         REDIS_URL="rediss://:word@cache.example.com:6379/",
     )
     assert (ended.returncode, ended.stderr) == (0, "")
     secrets = {each["metadata"]["name"]: each["stringData"] for each in json.loads(ended.stdout)["items"]}
     assert secrets["task-service"]["TASKS_REDIS_URL"] == "rediss://:word@cache.example.com:6379/0"
-    assert secrets["migrate-tasks"]["TASKS_OWNER_DATABASE_URL"].endswith(
-        "@db.example.com:5432/taskmanager?sslmode=verify-full"
-    )
+    assert secrets["migrate-tasks"]["TASKS_OWNER_DATABASE_URL"].endswith(f"@{hosts}/taskmanager?sslmode=verify-full")
 
 
 def test_help_makes_no_secrets():
