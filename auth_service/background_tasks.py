@@ -19,6 +19,7 @@ from chassis.database.schema_check import SchemaCheck
 from chassis.database.switches import POLL_INTERVAL_SECONDS as SWITCH_INTERVAL_SECONDS
 from chassis.database.switches import PollSwitches, Switches
 from chassis.kernel.errors import Unavailable
+from chassis.logs import cause_of, describe_error
 from chassis.periodic import run_periodically
 from chassis.probes.dependency import Check, Dependency, require_all
 from chassis.rpc.servers import GrpcServers
@@ -52,7 +53,8 @@ async def become_ready(
         try:
             await ensure_signing_key()
         except (Unavailable, psycopg.Error) as error:
-            log.warning("can't read the signing keys", error=str(error.__cause__ or error))
+            cause = cause_of(error)
+            log.warning("can't read the signing keys", error=type(cause).__name__, cause=describe_error(cause))
             await asyncio.sleep(STARTUP_RETRY_SECONDS)
         else:
             await poller.poll()

@@ -1,5 +1,6 @@
 """JSON log lines on stderr, with the service, the time and, inside a request, its id and the id of the span."""
 
+import asyncio
 import json
 import logging
 import sys
@@ -62,12 +63,23 @@ def _remove_postgres_details(rendered: object) -> None:
         _remove_postgres_details(rendered.get("exceptions"))
 
 
+def cause_of(error: BaseException) -> BaseException:
+    """Return the error behind another one; the error itself for a timeout, behind which is only a cancellation."""
+    cause = error.__cause__
+    return error if cause is None or isinstance(cause, asyncio.CancelledError) else cause
+
+
+def lines_of(error: BaseException) -> list[str]:
+    """Return the lines of an error's text, those of a failed call without gRPC's block of seven lines."""
+    text = str(error)
+    if isinstance(error, grpc.aio.AioRpcError):
+        text = f"{error.code().name}: {error.details()}"
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
 def describe_error(error: BaseException) -> str:
     """Return the type of an error and the first line of its text, which no row and no password is part of."""
-    text = str(error)
-    if isinstance(error, grpc.aio.AioRpcError):  # its text is a block of seven lines
-        text = f"{error.code().name}: {error.details()}"
-    line = next((line.strip() for line in text.splitlines() if line.strip()), "")
+    line = next(iter(lines_of(error)), "")
     return f"{type(error).__name__}: {line[:_MAX_TEXT_LENGTH]}".removesuffix(": ")
 
 

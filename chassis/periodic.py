@@ -9,7 +9,7 @@ import psycopg
 import structlog
 
 from chassis.kernel.errors import ReadOnly, Unavailable
-from chassis.logs import describe_error
+from chassis.logs import cause_of, describe_error
 from chassis.metrics import LOOP_FAILURES, LOOP_INTERVAL, LOOP_SUCCEEDED
 
 current_loop: ContextVar["LoopMonitor | None"] = ContextVar("current_loop", default=None)
@@ -46,7 +46,7 @@ class LoopMonitor:
         LOOP_FAILURES.labels(self._name).inc()
         if not self._failures_in_a_row:
             # The reason of an outage is expected. The traceback of any other error of the database is needed.
-            cause = error.__cause__ or error
+            cause = cause_of(error)
             log.warning(
                 "background loop failed and tries again",
                 loop=self._name,

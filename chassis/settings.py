@@ -3,10 +3,11 @@
 import os
 import sys
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Annotated, ClassVar, NamedTuple, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, IPvAnyNetwork, SecretStr, ValidationError
+from pydantic import AfterValidator, BeforeValidator, IPvAnyNetwork, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from chassis.kernel.errors import StartError
@@ -33,6 +34,15 @@ class CannotListen(StartError):
 
     def __init__(self, listen: Listen) -> None:
         super().__init__(f"cannot listen on {listen}: in use, or not an address of this machine")
+
+
+def check_text(text: str) -> None:
+    """Raise ValueError for an argument or a variable with bytes that are not UTF-8. Python has surrogates for them."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        message = "must be UTF-8 text"
+        raise ValueError(message) from None
 
 
 def _parse_listen(value: object) -> object:
@@ -104,6 +114,13 @@ class Settings(BaseSettings):
         enable_decoding=False,  # Listen is a tuple, and pydantic would decode host:port as JSON
     )
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _check_text(cls, value: object) -> object:
+        if isinstance(value, str):
+            check_text(value)
+        return value
+
     @classmethod
     def variables(cls) -> frozenset[str]:
         """Return the names of the environment variables of these settings."""
@@ -120,15 +137,38 @@ def load_settings(settings: type[S]) -> S:
     problem: it is a misspelt name. A secret may be in a file that is named like its variable, in the directory of
     chassis.secrets_dir. The environment takes precedence.
     """
+    folder = secrets_dir()
+    if folder:
+        _exit_if_any(_unreadable_secrets(settings, folder))
     problems = list(_misspelt_variables(settings, os.environ))
     try:
-        loaded = settings(_secrets_dir=secrets_dir())  # type: ignore[call-arg] # pydantic's own
+        loaded = settings(_secrets_dir=folder)  # type: ignore[call-arg] # pydantic's own
     except ValidationError as error:
         problems += _invalid_values(settings, error)
-    if problems:
-        sys.stderr.writelines(f"{problem}\n" for problem in problems)
-        raise SystemExit(MISCONFIGURED)
+    _exit_if_any(problems)
     return loaded
+
+
+def _exit_if_any(problems: Iterable[str]) -> None:
+    if lines := [f"{problem}\n" for problem in problems]:
+        sys.stderr.writelines(lines)
+        raise SystemExit(MISCONFIGURED)
+
+
+def _unreadable_secrets(settings: type[Settings], folder: Path) -> Iterator[str]:
+    try:
+        files = sorted(folder.iterdir())
+    except OSError as error:
+        yield f"SECRETS_DIR: can't read {folder}: {error.strerror}"
+        return
+    for file in files:
+        if file.name.upper() in settings.variables() and file.is_file():
+            try:
+                file.read_text(encoding="utf-8")
+            except OSError as error:
+                yield f"{file.name.upper()}: can't read {file}: {error.strerror}"
+            except UnicodeDecodeError:
+                yield f"{file.name.upper()}: {file} must be UTF-8 text"
 
 
 def _misspelt_variables(settings: type[Settings], environment: Iterable[str]) -> Iterator[str]:

@@ -11,6 +11,7 @@ import structlog
 
 from chassis.kernel.clock import utc_now
 from chassis.kernel.errors import StartError
+from chassis.logs import cause_of, lines_of
 from chassis.metrics import DEPENDENCY_UP
 
 CHECK_TIMEOUT_SECONDS = 2.0
@@ -72,8 +73,8 @@ class Dependency:
 
     def record_failure(self, error: BaseException) -> None:
         """Record that the dependency has not responded. Of several failures in a row only the first is logged."""
-        cause = error.__cause__ or error
-        self.cause = "; ".join(line.strip() for line in str(cause).splitlines() if line.strip()) or type(cause).__name__
+        cause = cause_of(error)
+        self.cause = "; ".join(lines_of(cause)) or type(cause).__name__
         if self.state is not DependencyState.DOWN:
             log.warning(
                 "dependency does not respond", dependency=self.name, error=type(cause).__name__, cause=self.cause
@@ -102,10 +103,11 @@ async def check_all(checks: Mapping[Dependency, Check]) -> None:
 async def check_dependency(dependency: Dependency, check: Check) -> None:
     """Contact a dependency and record whether it responds in time."""
     try:
-        async with asyncio.timeout(CHECK_TIMEOUT_SECONDS):
+        async with asyncio.timeout(CHECK_TIMEOUT_SECONDS) as limit:
             await check()
     except Exception as error:  # noqa: BLE001 - whatever fails, the dependency does not work
-        dependency.record_failure(error)
+        timeout = TimeoutError(f"no response within {CHECK_TIMEOUT_SECONDS:g} seconds")
+        dependency.record_failure(timeout if limit.expired() else error)
     else:
         dependency.record_success()
 

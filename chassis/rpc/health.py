@@ -3,6 +3,7 @@
 PREFIX is the prefix of the server's settings (AUTH, TASKS). With it, the check uses mutual TLS if the server does.
 """
 
+import argparse
 import os
 import sys
 
@@ -42,4 +43,11 @@ def _channel(target: str, prefix: str) -> grpc.Channel:
 
 
 if __name__ == "__main__":
-    sys.exit(0 if is_serving(*sys.argv[1:]) else 1)
+    parser = argparse.ArgumentParser(prog="python -m chassis.rpc.health", description=__doc__)
+    parser.add_argument("target", metavar="HOST:PORT", help="address of the server")
+    parser.add_argument("prefix", metavar="PREFIX", nargs="?", default="", help="prefix of the server's settings")
+    arguments = parser.parse_args()
+    try:
+        sys.exit(0 if is_serving(arguments.target, arguments.prefix) else 1)
+    except ValueError as problem:  # unusable TLS files, or a target that is no text
+        sys.exit(f"The health check can't be made: {problem}")

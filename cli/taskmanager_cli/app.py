@@ -12,12 +12,19 @@ from typer.core import TyperGroup
 from taskmanager_cli.commands import account, events, import_file, imports, tasks, tokens
 from taskmanager_cli.config import normalize_url, stored_url
 from taskmanager_cli.errors import CliError, ExitCode, UndecodableText, UnusableFile
-from taskmanager_cli.output import note, stderr
+from taskmanager_cli.output import note, printable, stderr
 from taskmanager_cli.personal_tokens import without_tokens
 
 
 class ProgramGroup(TyperGroup):
     """The group of all commands. It turns errors into a message and an exit code: nobody sees a traceback."""
+
+    def make_context(self, *arguments: Any, **extra: Any) -> Any:
+        try:
+            return super().make_context(*arguments, **extra)
+        except typer.TyperException as error:
+            error.message = _usage_message(error)
+            raise
 
     def invoke(self, ctx: Any) -> Any:
         if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
@@ -50,7 +57,7 @@ def _report(error: CliError) -> typer.Exit:
 
 def _usage_message(error: typer.TyperException) -> str:
     """Return the message of a usage error. It quotes the arguments, which may be secrets, and a CI system logs it."""
-    message = without_tokens(error.message).removeprefix("Value error, ")  # pydantic's words before typer's
+    message = printable(without_tokens(error.message)).removeprefix("Value error, ")  # pydantic's words before typer's
     is_late_url = getattr(error, "option_name", "") == "--url"
     return f"{message}. It comes before the command: taskmanager --url URL COMMAND" if is_late_url else message
 

@@ -199,6 +199,8 @@ def _json_object(response: httpx.Response) -> dict[str, Any] | None:
     return body if isinstance(body, dict) else None
 
 
-def _origin(error: httpx.RequestError) -> BaseException | None:
-    """Return the error for which httpcore raised its own. httpcore cuts the cause off, but not the context."""
-    return error.__cause__ and error.__cause__.__context__
+def _origin(error: BaseException) -> BaseException:
+    """Return the first error of the chain: httpcore and httpx raise their own for it, one of them without a cause."""
+    while previous := error.__cause__ or error.__context__:
+        error = previous
+    return error

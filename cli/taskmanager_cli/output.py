@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -20,6 +21,11 @@ from taskmanager_cli.personal_tokens import without_tokens
 _WIDTH_OF_PIPES = 200
 """Columns of a table that no terminal shows: a program that reads it needs whole cells."""
 _MAX_MEASURED = 1_000_000
+_HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+"""Unicode categories of controls, format characters, surrogates, and separators of lines and paragraphs."""
+_SHOWN = {"\n", "\u200c", "\u200d"}
+_RAW_CONTROLS = re.compile("[\x7f-\x9f]")
+"""Control characters that JSON may have as they are."""
 _STYLES = {"Error": "bold red", "Internal error": "bold red", "Warning": "bold yellow"}
 
 
@@ -62,22 +68,33 @@ def confirm(question: str) -> bool:
 
 
 def print_json(value: Any) -> None:
-    sys.stdout.write(f"{json.dumps(value, ensure_ascii=False, indent=2)}\n")
+    sys.stdout.write(f"{_to_json(value, indent=2)}\n")
 
 
 def print_json_line(value: Any) -> None:
     """Print one line at once: a stream has no end."""
-    sys.stdout.write(f"{json.dumps(value, ensure_ascii=False)}\n")
+    sys.stdout.write(f"{_to_json(value)}\n")
     sys.stdout.flush()
 
 
-def printable(text: str) -> str:
-    """Return the text without control characters, which could make the terminal run commands.
+def _to_json(value: Any, indent: int | None = None) -> str:
+    text = json.dumps(value, ensure_ascii=False, indent=indent)
+    return _RAW_CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
-    A line break of Windows becomes one of Unix, and a tab, whose width depends on the terminal, a space.
+
+def printable(text: str) -> str:
+    """Return the text with code points, such as <U+202E>, for characters that could control the terminal or mislead.
+
+    These are control characters, and format characters such as marks of another text direction; not the joiners of
+    emoji and of Persian. A line break of Windows becomes one of Unix, and a tab, whose width depends on the terminal, a
+    space.
     """
     text = text.replace("\r\n", "\n").replace("\t", " ")
-    return "".join("\ufffd" if unicodedata.category(char) in {"Cc", "Cs"} and char != "\n" else char for char in text)
+    return "".join(f"<U+{ord(char):04X}>" if _is_hidden(char) else char for char in text)
+
+
+def _is_hidden(char: str) -> bool:
+    return unicodedata.category(char) in _HIDDEN and char not in _SHOWN
 
 
 def shorten(text: str, width: int) -> str:

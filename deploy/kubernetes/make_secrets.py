@@ -9,15 +9,18 @@ POSTGRES_URL: URL of the administrator, postgresql://postgres:password@host:5432
 REDIS_URL: redis://:password@host:6379. Without it, the Secrets are for the Valkey of the overlay dev.
 """
 
+import argparse
 import json
 import os
 import sys
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
+from chassis.database.url import check_postgres_url
+from chassis.settings import check_redis_url, check_text
 from deploy.docker.make_secrets import random_secret, service_secrets
 
 POOLER = "pgbouncer:6432/taskmanager"
-ARGUMENTS = 2
 
 Secrets = dict[str, dict[str, str]]
 
@@ -34,9 +37,10 @@ def make_secrets(*, postgres_url: str = "", redis_url: str = "") -> Secrets:
         servers["redis"] = {"valkey.conf": f"requirepass {password}\nappendonly yes\ndir /data\n"}
         redis_url = f"redis://:{password}@redis:6379"
     address = urlsplit(postgres_url)
-    database = f"{address.hostname}:{address.port or 5432}{address.path}"
+    hosts = address.netloc.rpartition("@")[2]
     query = f"?{address.query}" if address.query else ""
-    files = service_secrets(superuser_url=postgres_url, redis_url=f"{redis_url}/0", database=database + query)
+    database = f"{hosts}{address.path}{query}"
+    files = service_secrets(superuser_url=postgres_url, redis_url=f"{redis_url}/0", database=database)
     migrate, auth, tasks = files["migrate"], files["auth"], files["tasks"]
     return {
         **servers,
@@ -89,12 +93,41 @@ def manifest(namespace: str, secrets: Secrets) -> dict[str, object]:
 
 
 def main() -> None:
-    if len(sys.argv) != ARGUMENTS:
-        sys.exit("usage: python -m deploy.kubernetes.make_secrets NAMESPACE")
-    secrets = make_secrets(
-        postgres_url=os.environ.get("POSTGRES_URL", ""), redis_url=os.environ.get("REDIS_URL", "").rstrip("/")
+    parser = argparse.ArgumentParser(
+        prog="python -m deploy.kubernetes.make_secrets",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    json.dump(manifest(sys.argv[1], secrets), sys.stdout, indent=2)
+    parser.add_argument("namespace", metavar="NAMESPACE", help="namespace of the Secrets")
+    namespace = parser.parse_args().namespace
+    try:
+        postgres_url = _read_url("POSTGRES_URL", check_postgres_url)
+        redis_url = _read_url("REDIS_URL", _check_redis_server)
+    except ValueError as error:
+        parser.error(str(error))
+    json.dump(manifest(namespace, make_secrets(postgres_url=postgres_url, redis_url=redis_url)), sys.stdout, indent=2)
+
+
+def _read_url(variable: str, check: Callable[[str], None]) -> str:
+    """Return the URL of a variable, empty if it is not set.
+
+    Raise ValueError if a client would misread it. The message does not quote it.
+    """
+    url = os.environ.get(variable, "").rstrip("/")
+    try:
+        check_text(url)
+        if url:
+            check(url)
+    except ValueError as error:
+        raise ValueError(f"{variable}: {error}") from None
+    return url
+
+
+def _check_redis_server(url: str) -> None:
+    check_redis_url(url)
+    if urlsplit(url).path or urlsplit(url).query:
+        message = "must end with the port: each Secret gets the number of its database"
+        raise ValueError(message)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from chassis.database.url import check_postgres_url
-from chassis.settings import check_redis_url
+from chassis.settings import check_redis_url, check_text
 from deploy.local.config.options import Options
 
 
@@ -17,12 +17,12 @@ def parse_arguments() -> argparse.Namespace:
 
     run = commands.add_parser("run", help="run the stack until Ctrl-C")
     run.add_argument(
-        "--data-dir", type=Path, default=Path("data"), help="directory that keeps all data (default: %(default)s)"
+        "--data-dir", type=_path, default=Path("data"), help="directory that keeps all data (default: %(default)s)"
     )
     _add_stack_arguments(run, gateway_port=8080, auth_port=50051, tasks_port=50052)
 
     demo = commands.add_parser("demo", help="run the stack, import a sample file, stop the stack")
-    demo.add_argument("--data-dir", type=Path, help="directory that keeps all data (default: a temporary directory)")
+    demo.add_argument("--data-dir", type=_path, help="directory that keeps all data (default: a temporary directory)")
     demo.add_argument("--rows", type=_positive, default=20_000, help="rows of the sample file (default: %(default)s)")
     demo.add_argument("--keep", action="store_true", help="leave the stack running until Ctrl-C")
     _add_stack_arguments(demo, gateway_port=0, auth_port=0, tasks_port=0)
@@ -32,12 +32,17 @@ def parse_arguments() -> argparse.Namespace:
         ("restore", "restore a backup into a data directory that has only the secrets.json of the backed-up stack"),
     ):
         backup = commands.add_parser(name, help=summary)
-        backup.add_argument("--data-dir", type=Path, default=Path("data"), help="data directory (default: %(default)s)")
+        backup.add_argument(
+            "--data-dir", type=_path, default=Path("data"), help="data directory (default: %(default)s)"
+        )
         backup.add_argument("folder", type=Path, help="folder of the backup")
 
     command = commands.add_parser("command", help="run a service's command with the settings of a running stack")
     command.add_argument(
-        "--data-dir", type=Path, default=Path("data"), help="data directory of the running stack (default: %(default)s)"
+        "--data-dir",
+        type=_path,
+        default=Path("data"),
+        help="data directory of the running stack (default: %(default)s)",
     )
     command.add_argument(
         "module", nargs="?", default="", help="module of the command, such as auth_service.commands.create_service"
@@ -106,8 +111,17 @@ def _add_stack_arguments(
     )
 
 
+def _path(text: str) -> Path:
+    try:
+        check_text(text)  # the path is a part of settings
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return Path(text)
+
+
 def _url(check: Callable[[str], None], text: str) -> str:
     try:
+        check_text(text)
         check(text)
     except ValueError as error:
         # argparse quotes the argument after any other error, and a URL holds a password.

@@ -30,6 +30,7 @@ from auth_service.domain.roles import Role
 from chassis.kernel.errors import DomainError
 from chassis.rpc.access import access_of
 from chassis.rpc.errors import KERNEL_STATUS
+from chassis.rpc.field_paths import find_field_path
 
 ROOT = Path(__file__).parents[2]
 SERVICES = ("auth_service", "task_service", "import_worker", "gateway")
@@ -125,6 +126,21 @@ def test_every_domain_error_is_a_sentence(package):
     for error in errors_of(package):
         message = " ".join((error.__doc__ or "").split())
         assert re.fullmatch(r"[A-Z{].*[.}]", message), f"{error.__name__}: {message!r}"
+
+
+@pytest.mark.parametrize("package", [auth_service.domain, task_service], ids=lambda package: package.__name__)
+def test_field_of_every_domain_error_is_in_a_request(package):
+    """A violation loses a field that the request does not have, so no error may name one that no request has."""
+    columns = {"UnknownAssigneeCell"}  # the error of a row, which names a column of the file
+    requests = [method.input_type for method in METHODS]
+    unknown = {
+        error.__name__: error.field
+        for error in errors_of(package)
+        if error.field
+        and error.__name__ not in columns
+        and not any(find_field_path(request, error.field) for request in requests)
+    }
+    assert unknown == {}
 
 
 def test_locks_name_no_package_index():

@@ -13,6 +13,7 @@ from auth_service.commands.migrate import AuthMigrationSettings
 from auth_service.commands.provision import AuthProvisionSettings
 from auth_service.settings import AuthSettings
 from chassis.tracing.settings import TracingSettings
+from deploy.backup.settings import BackupSettings
 from gateway.settings import GatewaySettings
 from import_worker.settings import ImportWorkerSettings
 from task_service.commands.erase import EraseSettings
@@ -35,6 +36,7 @@ SETTINGS = (
     EraseSettings,
     ExpireCursorsSettings,
     VerifySettings,
+    BackupSettings,
     ImportWorkerSettings,
     GatewaySettings,
     TracingSettings,

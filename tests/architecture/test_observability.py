@@ -185,6 +185,13 @@ def test_page_lists_exactly_the_metrics_of_the_code():
     assert documented == defined_metrics().keys()
 
 
+@pytest.mark.parametrize("page", sorted(ROOT.glob("docs/**/*.md")), ids=lambda page: page.name)
+def test_pages_name_metrics_with_their_suffix(page):
+    """An operator copies the name of a counter into Prometheus, where it ends in _total."""
+    names = set(re.findall(r"`(\w+)(?:`|\{)", page.read_text()))
+    assert [name for name in names if f"{name}_total" in defined_metrics()] == []
+
+
 def test_dashboards_have_unique_ids_and_titled_panels():
     contents = [json.loads(dashboard.read_text()) for dashboard in DASHBOARDS]
     assert len(contents) == len({content["uid"] for content in contents}) == 3

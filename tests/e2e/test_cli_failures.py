@@ -27,6 +27,8 @@ from gateway.transport.errors.http_errors import (
 from tests.support.cli_program import Program
 from tests.support.stack import LocalStack
 
+HOSTILE = "\x1b]0;title\x07\x9b31m\u202ev"
+"""Text that names the window, colours what follows and turns its direction."""
 TOKEN = f"tm_{'a' * 49}"
 RESPONSES = {
     "/html": (200, b"<html>"),
@@ -170,6 +172,13 @@ def test_lost_connection_is_no_wrong_address(anonymous: Program, data: bytes, ad
     assert (ended.returncode, advice in ended.stderr) == (4, True), ended.stderr
 
 
+def test_server_without_tls_is_no_secure_connection(anonymous: Program):
+    anonymous.environment["TASKMANAGER_TOKEN"] = TOKEN
+    with server_that_sends(b"HTTP/1.1 400 Bad Request\r\n\r\n") as url:
+        ended = anonymous("--url", url.replace("http:", "https:"), "tasks", "list")
+    assert (ended.returncode, "There is no secure connection to https:" in ended.stderr) == (4, True), ended.stderr
+
+
 def test_unknown_import_is_not_watched(program: Program):
     """The client does not claim that an import runs that the server does not know."""
     ended = program("imports", "watch", "01a225b0-d02d-7340-8e22-83cd6662c7d8")
@@ -239,6 +248,36 @@ def test_undecodable_arguments_are_wrong_usage(program: Program, arguments: list
     """Bytes that are no text in the encoding of the locale can't be sent. That is no defect of the client."""
     ended = program(*arguments, "\udcff")
     assert (ended.returncode, "no text in utf-8" in ended.stderr) == (2, True), ended.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["import", HOSTILE],
+        ["import", "a.csv", HOSTILE],
+        [f"--{HOSTILE}"],
+        ["--url", HOSTILE, "whoami"],
+        ["tasks", "list", "--assignee", HOSTILE],
+        ["token", "revoke", HOSTILE],
+        ["tasks", "export", f"missing{HOSTILE}/tasks.csv"],
+    ],
+    ids=" ".join,
+)
+def test_messages_do_not_control_the_terminal(program: Program, arguments: list[str]):
+    """Arguments in errors, such as names of files of others, have escapes for control and direction characters."""
+    ended = program(*arguments)
+    assert ended.returncode != 0
+    assert "]0;title" in ended.stderr
+    assert not {"\x1b", "\x9b", "\u202e"} & set(ended.stderr), ended.stderr
+
+
+def test_titles_do_not_control_the_terminal(program: Program):
+    """Tables show code points. JSON keeps the text and escapes what a terminal could obey. Emoji stay whole."""
+    title = "safe\x9b31m\u202etxt.exe \U0001f468\u200d\U0001f469 end"
+    program.json("tasks", "add", title)
+    assert "safe<U+009B>31m<U+202E>txt.exe \U0001f468\u200d\U0001f469 end" in program("tasks", "list").stdout
+    ended = program("tasks", "list", "--json")
+    assert ("\x9b" in ended.stdout, json.loads(ended.stdout)[0]["title"]) == (False, title)
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="file systems of macOS have no such names")

@@ -207,6 +207,14 @@ async def test_existing_folder_is_not_overwritten(database, tmp_path):
     assert (status, err) == (1, f"error: {tmp_path} exists. Name a new folder.\n")
 
 
+async def test_folder_whose_name_is_no_text_is_printed_with_escapes(system, database, tmp_path):
+    """The terminal takes UTF-8 only, and the name has another byte. The backup is complete, so its status is 0."""
+    settings = environment(database, system.uploads.as_uri()) | {"PYTHONIOENCODING": "utf-8:strict"}
+    status, out, err = await run(settings, "create", f"{tmp_path}/friday\udcff")
+    assert (status, err) == (0, "")
+    assert out.startswith(f"Backed up to {tmp_path}/friday\\udcff: ")
+
+
 async def test_unreachable_database_is_named_without_password(database, tmp_path):
     """The line names the variable and the cause."""
     settings = environment(database, tmp_path.as_uri())

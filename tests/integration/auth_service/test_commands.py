@@ -214,3 +214,21 @@ async def test_create_admin_without_a_terminal_names_the_variable(command, datab
     assert err.splitlines()[-1].endswith("error: Set AUTH_ADMIN_PASSWORD, or run it in a terminal.")
     assert "Traceback" not in err
     assert database.rows("SELECT count(*) FROM auth.users") == [(0,)]
+
+
+async def test_arguments_that_are_no_text_are_refused(command, database):
+    """Bytes that are not UTF-8 end a command with one line, also in the password."""
+    password = {"AUTH_ADMIN_PASSWORD": "a canary in the mine"}
+    admin = ("create_admin", "--username", "ada", "--email", "ada@example.com")
+    for arguments, environment, status, message in (
+        (("create_admin", "--username", "\udcff", "--email", "ada@example.com"), password, 1, "username: "),
+        (("create_admin", "--username", "ada", "--email", "\udcff@example.com"), password, 1, "email: "),
+        (("create_service", "--name", "\udcff", "--scope", "tasks:read"), {}, 1, "name: "),
+        (admin, {"AUTH_ADMIN_PASSWORD": "canary\udcff"}, 2, "AUTH_ADMIN_PASSWORD: must be UTF-8 text"),
+        (("bootstrap",), {**ADMIN, "AUTH_BOOTSTRAP_ADMIN_PASSWORD": "canary\udcff"}, 2, "AUTH_BOOTSTRAP_ADMIN_PASS"),
+    ):
+        code, out, err = await command(*arguments, **environment)
+        assert (code, out, len(err.splitlines())) == (status, "", 1), err
+        assert err.startswith(message)
+        assert "canary" not in err
+    assert database.rows("SELECT * FROM auth.users") == []

@@ -7,13 +7,18 @@ from concurrent.futures import ThreadPoolExecutor
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
+import grpc
 import pytest
+from grpc_health.v1.health_pb2 import HealthCheckRequest
+from grpc_health.v1.health_pb2_grpc import HealthStub
+from structlog.testing import capture_logs
 
 from chassis.kernel.errors import StartError
 from chassis.probes.dependency import Dependency, check_all, require_all
 from chassis.probes.http_server import serve_probes
 from chassis.probes.process_status import ProcessStatus
 from chassis.settings import CannotListen, Listen
+from deploy.local.host.free_ports import find_free_port
 
 LOCAL = Listen("127.0.0.1", 0)
 
@@ -93,6 +98,21 @@ async def test_dependency_that_never_responds_stops_the_start():
     [error] = raised.value.exceptions
     assert isinstance(error, StartError)
     assert str(error).startswith("EXAMPLE_URL: refused by 10.0.0.1")
+
+
+async def test_dependency_that_hangs_or_refuses_calls_is_explained():
+    """The log has one line with the cause: no cancellation for a timeout, no block of lines for a failed call."""
+
+    async def call() -> None:
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{find_free_port()}") as channel:
+            await HealthStub(channel).Check(HealthCheckRequest())
+
+    with capture_logs() as logs:
+        await check_all({Dependency("hangs"): asyncio.Event().wait, Dependency("refuses"): call})
+    found = {line["dependency"]: (line["error"], line["cause"]) for line in logs}
+    assert found["hangs"] == ("TimeoutError", "no response within 2 seconds")
+    assert found["refuses"][0] == "AioRpcError"
+    assert found["refuses"][1].startswith("UNAVAILABLE: ")
 
 
 async def test_dependency_is_retried_until_it_responds():

@@ -162,6 +162,17 @@ async def test_health_check_works_for_every_server_name(client_files, tmp_path, 
         ] == [1, 0]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "status"), [([], 2), (["127.0.0.1:1", "TASKS"], 1), (["\udcff"], 1)], ids=["none", "tls", "bytes"]
+)
+def test_impossible_health_check_is_explained(monkeypatch, arguments, status):
+    """A missing argument, an unreadable certificate and a target that is no text are no tracebacks."""
+    monkeypatch.setenv("TASKS_TLS_CERTIFICATE_FILE", "/missing")
+    command = [sys.executable, "-m", "chassis.rpc.health", *arguments]
+    ended = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert (ended.returncode, "Traceback" in ended.stderr, ended.stderr != "") == (status, False, True)
+
+
 async def test_health_check_reads_settings_from_secrets_dir(tmp_path, authority, monkeypatch):
     files = authority.write(tmp_path / "other", "task_service")
     secrets = tmp_path / "secrets"

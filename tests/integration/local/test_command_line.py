@@ -295,3 +295,13 @@ def test_command_without_a_stack_names_the_target_of_make(tmp_path: Path):
     completed = run_command("command", "--data-dir", str(tmp_path), "task_service.commands.verify")
     assert completed.returncode == 1
     assert f"Start one with `make run DATA={tmp_path}`" in completed.stderr
+
+
+@pytest.mark.parametrize("option", ["--data-dir", "--postgres-url", "--redis-url"])
+def test_argument_that_is_no_text_is_refused(option):
+    """The line does not quote the argument: a URL has a password."""
+    completed = run_command("run", option, "postgresql://postgres:canary\udcff@127.0.0.1/postgres")
+    assert completed.returncode == 2
+    assert completed.stderr.splitlines()[-1] == (
+        f"python -m deploy.local run: error: argument {option}: must be UTF-8 text"
+    )

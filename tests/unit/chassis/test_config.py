@@ -1,5 +1,7 @@
 """Settings: read once, validated completely, secrets not printable."""
 
+import os
+
 import pytest
 from pydantic import SecretStr
 from pydantic_settings import SettingsConfigDict
@@ -66,6 +68,39 @@ def test_environment_overrides_secret_files(monkeypatch, tmp_path):
     assert settings.password.get_secret_value() == "from a file"
     assert settings.listen == Listen("::1", 2)
     assert str(settings.listen) == "[::1]:2"
+
+
+def test_value_that_is_no_text_is_refused(monkeypatch, capsys, tmp_path):
+    """Bytes that are not UTF-8, in a variable or in a secret file, are one line without the value."""
+    monkeypatch.setenv("EXAMPLE_LISTEN", "127.0.0.1:1")
+    monkeypatch.setenv("EXAMPLE_PASSWORD", "hunter2\udcff")
+    monkeypatch.setenv("EXAMPLE_SIZE", "\udcff")
+    with pytest.raises(SystemExit) as exit_:
+        load_settings(ExampleSettings)
+    assert exit_.value.code == 2
+    lines = ["EXAMPLE_PASSWORD: must be UTF-8 text", "EXAMPLE_SIZE: must be UTF-8 text"]
+    assert capsys.readouterr().err.splitlines() == lines
+    (tmp_path / "EXAMPLE_PASSWORD").write_bytes(b"hunter2\xff")
+    monkeypatch.setenv("SECRETS_DIR", str(tmp_path))
+    with pytest.raises(SystemExit) as exit_:
+        load_settings(ExampleSettings)
+    assert exit_.value.code == 2
+    assert capsys.readouterr().err == f"EXAMPLE_PASSWORD: {tmp_path}/EXAMPLE_PASSWORD must be UTF-8 text\n"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
+def test_secrets_that_the_process_may_not_read_are_named(monkeypatch, capsys, tmp_path):
+    """A file or a directory without the permission is one line."""
+    secret = tmp_path / "EXAMPLE_PASSWORD"
+    secret.touch(mode=0)
+    monkeypatch.setenv("SECRETS_DIR", str(tmp_path))
+    for path, name in ((secret, "EXAMPLE_PASSWORD"), (tmp_path, "SECRETS_DIR")):
+        path.chmod(0)
+        with pytest.raises(SystemExit) as exit_:
+            load_settings(ExampleSettings)
+        assert exit_.value.code == 2
+        assert capsys.readouterr().err == f"{name}: can't read {path}: Permission denied\n"
+    tmp_path.chmod(0o700)
 
 
 def test_no_representation_shows_a_secret(monkeypatch):
