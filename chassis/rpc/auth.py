@@ -47,6 +47,10 @@ class TokenMissing(Unauthenticated, inherits_reason=True):
     """The header `authorization: Bearer ...` with an access token is missing. Log in to get a token."""
 
 
+class TokenAmbiguous(Unauthenticated, inherits_reason=True):
+    """The header authorization is repeated. Send it once."""
+
+
 class TokenNotExchanged(Unauthenticated):
     """A personal access token is accepted by the REST gateway only. Exchange it by TokenService.ExchangeToken first."""
 
@@ -145,9 +149,12 @@ def _denial(access: Access, caller: Caller) -> PermissionDenied:
 
 
 def _bearer(context: Context) -> str:
-    for key, value in context.invocation_metadata() or ():
-        if key == "authorization" and isinstance(value, str):
-            scheme, _, token = value.partition(" ")
-            if scheme.lower() == "bearer" and token:
-                return token.strip()
+    values = [value for key, value in context.invocation_metadata() or () if key == "authorization"]
+    # A proxy that checks the token may have looked at the other one.
+    if len(values) > 1:
+        raise TokenAmbiguous
+    for value in values:
+        scheme, _, token = str(value).partition(" ")
+        if scheme.lower() == "bearer" and token:
+            return token.strip()
     raise TokenMissing

@@ -8,6 +8,7 @@ from prometheus_client import Counter, Gauge, Histogram
 
 from chassis.rpc.request_context import REQUEST_ID_KEY, accept_request_id, enter_request
 from gateway.transport.asgi import AsgiApp, Message, Receive, Scope, Send, header_values
+from gateway.transport.errors.http_errors import HttpError
 
 ROUTE_KEY = "gateway.route"
 """Scope key of the matched path template. A path itself contains ids, and each one would be a metric of its own."""
@@ -41,6 +42,11 @@ def request_id_of(headers: Iterable[tuple[bytes, bytes]]) -> str:
     """Return the request id that the client sent; empty without one."""
     values = header_values(headers, _REQUEST_ID_HEADER)
     return values[0].decode("latin-1") if values else ""
+
+
+def bind_reason(error: HttpError) -> None:
+    """Add the reason of an error to the access line, for a response whose status was sent before the error."""
+    structlog.contextvars.bind_contextvars(reason=error.details[0].reason)
 
 
 class AccessLog:

@@ -16,7 +16,7 @@ from chassis.tracing.spans import is_enabled
 from gateway.transcoding.http.path_suggestions import PathSuggestions
 from gateway.transcoding.http.router import MethodNotAllowed, RouteNotFound, Router
 from gateway.transcoding.violations import InvalidRequest
-from gateway.transport.access_log import ROUTE_KEY, AccessLog
+from gateway.transport.access_log import ROUTE_KEY, AccessLog, bind_reason
 from gateway.transport.asgi import AsgiApp, Message, Receive, Scope, Send
 from gateway.transport.cors.middleware import CorsHeaders, Preflights
 from gateway.transport.cors.policy import CorsPolicy
@@ -152,6 +152,7 @@ class _Exchange:
     async def send_error(self, error: HttpError) -> None:
         """Send the error. A response that has started stays unfinished, which makes the server close the connection."""
         if self._response_started:
+            bind_reason(error)
             return
         body = error.to_json(request_id())
         if not self._has_unread_body:

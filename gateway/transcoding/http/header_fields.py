@@ -26,7 +26,10 @@ class HeaderFields:
 
 
 def header_fields_of(binding: Binding, request: Descriptor) -> HeaderFields:
-    """Return the header fields of a binding's request. The gateway ignores a header that has no field."""
+    """Return the header fields of a binding's request.
+
+    The gateway ignores an Idempotency-Key that has no field. It refuses an If-Match that has none in a write.
+    """
     resource = resource_field_of(request)
     if resource is not None and resource.name == binding.body and resource.message_type is not None:
         is_in_resource = has_string_field(resource.message_type, ETAG)

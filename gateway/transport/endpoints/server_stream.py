@@ -13,6 +13,7 @@ from gateway.clients.end_call import end_call
 from gateway.transcoding.http.header_fields import has_string_field
 from gateway.transcoding.http.request_binder import RequestBinder
 from gateway.transcoding.json_codec.encoder import Encode
+from gateway.transport.access_log import bind_reason
 from gateway.transport.asgi import Message, Send
 from gateway.transport.endpoints.framing import Framing, select_framing
 from gateway.transport.errors import http_errors
@@ -76,6 +77,7 @@ class ServerStreamEndpoint:
             # An error before the first message becomes the status, because nothing has been sent yet.
             if not has_started:
                 raise
+            bind_reason(error)
             await send(body_part(framing.format_error(error)))
         await send_end(send)
 

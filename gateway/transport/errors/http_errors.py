@@ -147,6 +147,12 @@ def malformed_if_match() -> HttpError:
     return _error(400, "INVALID_ARGUMENT", "MALFORMED_HEADER", message)
 
 
+def unsupported_if_match() -> HttpError:
+    """Return the 400 for an If-Match on a write that has no entity tag to compare (RFC 9110 section 13.1.1)."""
+    message = "This call can't check If-Match. Leave out the header."
+    return _error(400, "INVALID_ARGUMENT", "UNSUPPORTED_PRECONDITION", message)
+
+
 def malformed_http() -> HttpError:
     """Return the 400 for bytes that the HTTP parser rejects."""
     return _error(400, "INVALID_ARGUMENT", "MALFORMED_HTTP", "Malformed HTTP request.")

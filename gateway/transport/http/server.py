@@ -1,6 +1,7 @@
 """The HTTP server: it binds the socket, serves, and shuts down gracefully."""
 
 import asyncio
+import logging
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -25,6 +26,11 @@ class _Server(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+
+def _is_unexpected(record: logging.LogRecord) -> bool:
+    """Return False for uvicorn's error about a response that ends early. The access log has its reason."""
+    return record.msg != "ASGI callable returned without completing response."
 
 
 def _bind(listen: Listen) -> socket.socket:
@@ -69,6 +75,7 @@ async def serve(
 
     """
     listener = _bind(listen) if listen_fd is None else _inherit(listen_fd)
+    logging.getLogger("uvicorn.error").addFilter(_is_unexpected)
     config = uvicorn.Config(
         app,
         http=limited_protocol(limits, cors, load_shedder),

@@ -22,6 +22,7 @@ class Preconditions:
 
     def __init__(self, binding: Binding, request: Descriptor) -> None:
         self._fields = header_fields_of(binding, request)
+        self._is_read = binding.http_method == "GET"
 
     @property
     def has_idempotency_key(self) -> bool:
@@ -36,17 +37,19 @@ class Preconditions:
         """Fill the fields of the message. Return True if If-Match filled the etag.
 
         Raises:
-            HttpError: a header is malformed, or differs from the field in the body or the query string.
+            HttpError: a header is malformed, or differs from the field in the body or the query string. Or the call is
+                a write that can't check If-Match.
 
         """
         if self._fields.has_idempotency_key and (keys := _values(http_request, b"idempotency-key")):
             _fill(request, IDEMPOTENCY_KEY, _read_idempotency_key(keys), "idempotency-key")
-        if not self._fields.has_etag:
-            return False
         tags = _values(http_request, b"if-match")
         # "*" requires only that the resource exists, which the service checks anyway.
-        if not tags or tags == {b"*"}:
+        if self._is_read or not tags or tags == {b"*"}:
             return False
+        # A write must not ignore a precondition that the client relies on.
+        if not self._fields.has_etag:
+            raise http_errors.unsupported_if_match()
         message = getattr(request, self._fields.etag_parent) if self._fields.etag_parent else request
         _fill(message, ETAG, _read_etag(tags), "if-match")
         return True

@@ -13,7 +13,7 @@ from task_service.access import sees_all
 from task_service.history.domain.events import Actor
 from task_service.imports.domain.cells.assignees import MAX_UNKNOWN_EMAILS
 from task_service.imports.domain.duplicates import OnDuplicate
-from task_service.imports.domain.errors import ImportNotEnded, NothingToUndo, UnknownParseFailure
+from task_service.imports.domain.errors import ImportNotEnded, ImportStillUploading, NothingToUndo, UnknownParseFailure
 from task_service.imports.domain.options.row_rules import ColumnCondition
 from task_service.imports.domain.options.upload_options import UploadOptions
 from task_service.imports.domain.undo import Undo
@@ -160,7 +160,9 @@ class Import:
         return self.state.is_final and (self.undo is None or self.undo.finished_at is not None)
 
     def ensure_undoable(self) -> None:
-        """Raise ImportNotEnded or NothingToUndo unless the import can be undone."""
+        """Raise ImportStillUploading, ImportNotEnded or NothingToUndo unless the import can be undone."""
+        if self.state is State.UPLOADING:
+            raise ImportStillUploading
         if not self.state.is_final:
             raise ImportNotEnded(state=self.state)
         if self.validate_only:

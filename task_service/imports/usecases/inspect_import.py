@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 
 from chassis.kernel.clock import Clock
 from chassis.kernel.identity import Caller
+from task_service.access import owner_for
 from task_service.imports.domain.errors import EmptyFile, FileTooLarge, UploadIncomplete
 from task_service.imports.domain.header.header import HeaderLimits
 from task_service.imports.domain.inspection.inspection import MAX_BYTES, Inspection, inspect_file
+from task_service.imports.domain.options.upload_options import check_file_name
 from task_service.imports.usecases.incoming_file import Finish
 from task_service.imports.usecases.unit_of_work import Read
 from task_service.imports.usecases.upload_request import UploadRequest, resolve_options
@@ -30,8 +32,11 @@ class InspectImport:
     ) -> Inspection:
         """Read the whole file, because a client that still sends can't receive, and inspect its first bytes.
 
-        The size that the client announces does not matter: it may send the beginning of a file only.
+        The size that the client announces does not matter: it may send the beginning of a file only. The options are
+        checked as for an upload, for which the client will use them.
         """
+        check_file_name(request.file_name)
+        owner_for(caller, request.owner_id)
         options = await resolve_options(self.read, caller, request)
         data = bytearray()
         size = 0

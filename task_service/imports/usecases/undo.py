@@ -42,7 +42,10 @@ class UndoImport:
     notify_requested: Callable[[], None]
 
     async def __call__(self, caller: Caller, import_id: UUID, key: IdempotencyKey | None = None) -> Import:
-        """Return the import with its undo, running or done. Raises ImportNotFound, ImportNotEnded, NothingToUndo."""
+        """Return the import with its undo, running or done.
+
+        Raises ImportNotFound, ImportStillUploading, ImportNotEnded, NothingToUndo.
+        """
         found = await get_visible_import(self.read, caller, import_id)
         async with self.transactions.open(caller, key) as transaction:
             if not transaction.is_replay:

@@ -3,13 +3,13 @@
 import asyncio
 
 import pytest
-import structlog
 from google.api import httpbody_pb2
 from structlog.testing import capture_logs
 from taskmanager.tasks.v1 import task_pb2
 
 from gateway.server import run_server
 from gateway.transport.request import concurrency_limit
+from tests.integration.gateway.access_lines import access_lines, captured_logs
 from tests.integration.gateway.conftest import settings
 from tests.integration.gateway.fake_services import slow_get_task
 from tests.integration.gateway.limited_gateway import GET, LONG_SECONDS, POST, TASK, running_gateway, status_of
@@ -135,12 +135,3 @@ async def test_abandoned_read_does_not_delay_the_drain(services):
         assert not stopping.done()
         writer.close()
         await asyncio.wait_for(stopping, 20)
-
-
-def captured_logs():
-    return capture_logs(processors=[structlog.contextvars.merge_contextvars])
-
-
-def access_lines(logs):
-    """Return the access log's lines of the fake services' routes."""
-    return [line for line in logs if line["event"] == "request" and line["route"].startswith("/api/")]

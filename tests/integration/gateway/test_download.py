@@ -8,6 +8,7 @@ import pytest
 from google.api import httpbody_pb2
 
 from chassis.rpc.errors import RichStatus
+from tests.integration.gateway.access_lines import access_lines, captured_logs
 
 ERRORS = "/api/v1/imports/i1/errors.csv"
 
@@ -59,14 +60,18 @@ async def test_error_before_first_chunk_is_the_status(rest, services):
     assert response.json()["error"]["details"][0]["reason"] == "IMPORT_NOT_FOUND"
 
 
-async def test_error_after_first_chunk_aborts_the_response(rest, services):
+async def test_error_after_first_chunk_aborts_the_response(rest, services, caplog):
+    """The status was sent before the error, so the access log has the reason. It is no error of the gateway."""
+
     async def reply(_request, context):
         yield httpbody_pb2.HttpBody(content_type="text/csv", data=b"title\r\n")
         await RichStatus(grpc.StatusCode.UNAVAILABLE, "Gone.", "UNAVAILABLE").abort(context)
 
     services.handlers["DownloadImportErrors"] = reply
-    with pytest.raises(httpx2.RemoteProtocolError):
+    with captured_logs() as logs, pytest.raises(httpx2.RemoteProtocolError):
         await rest.get(ERRORS)
+    assert [(line["status"], line["reason"]) for line in access_lines(logs)] == [(200, "UNAVAILABLE")]
+    assert caplog.records == []
 
 
 async def test_disconnect_ends_the_call(rest, services):

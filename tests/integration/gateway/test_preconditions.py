@@ -85,6 +85,29 @@ async def test_if_match_needs_one_etag(rest, services, value):
     assert response.json()["error"]["message"] == 'If-Match must be one entity tag in quotes, such as "2", or *.'
 
 
+@pytest.mark.parametrize(
+    ("rpc", "method", "path"),
+    [
+        ("PurgeTask", "POST", f"{TASK}:purge"),
+        ("CreateTask", "POST", "/api/v1/tasks"),
+        ("BatchDeleteTasks", "POST", "/api/v1/tasks:batchDelete"),
+        ("UpdateCurrentUser", "PATCH", "/api/v1/me"),
+        ("DeleteCurrentUser", "DELETE", "/api/v1/me"),
+        ("UploadImport", "POST", "/api/v1/imports"),
+    ],
+)
+async def test_write_does_not_ignore_if_match(rest, services, rpc, method, path):
+    """A write that can't check the tag is refused (RFC 9110 section 13.1.1). Only * says nothing about a version."""
+    services.fail_with(rpc, grpc.StatusCode.NOT_FOUND, "GONE")
+    media_type = "text/csv" if rpc == "UploadImport" else "application/json"
+    headers = {"if-match": '"7"', "content-type": media_type}
+    response = await rest.request(method, path, content=b"{}", headers=headers)
+    assert (response.status_code, error_details(response)) == (400, [("UNSUPPORTED_PRECONDITION", None)])
+    assert not services.requests[rpc]
+    response = await rest.request(method, path, content=b"{}", headers=headers | {"if-match": "*"})
+    assert error_details(response) == [("GONE", None)]
+
+
 async def test_two_if_match_lines_are_400(rest, services):
     headers = [("if-match", '"7"'), ("if-match", '"8"')]
     response = await rest.patch(TASK, json={"title": "x"}, headers=headers)

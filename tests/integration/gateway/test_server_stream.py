@@ -9,6 +9,7 @@ from taskmanager.imports.v1 import import_pb2, import_service_pb2
 from taskmanager.tasks.v1 import history_service_pb2
 
 from chassis.rpc.errors import RichStatus
+from tests.integration.gateway.access_lines import access_lines, captured_logs
 from tests.integration.gateway.raw_http import connected
 
 WATCH = "/api/v1/imports/i1:watch"
@@ -66,8 +67,10 @@ async def test_error_after_a_message_is_the_last_message(rest, services, accept)
         await abort_not_found(context)
 
     services.handlers["WatchImport"] = reply
-    response = await rest.get(WATCH, headers={"accept": accept})
+    with captured_logs() as logs:
+        response = await rest.get(WATCH, headers={"accept": accept})
     assert response.status_code == 200
+    assert [(line["status"], line["reason"]) for line in access_lines(logs)] == [(200, "IMPORT_NOT_FOUND")]
     last = response.text.rstrip("\n").split("\n")[-1]
     if accept == "text/event-stream":
         assert "event: error\ndata: " in response.text

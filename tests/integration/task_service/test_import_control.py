@@ -8,6 +8,7 @@ from taskmanager.imports.v1 import import_pb2, import_service_pb2
 
 from task_service.imports.domain.rows.failed_rows import MAX_STORED_FAILED_ROWS
 from tests.integration.task_service.import_calls import END, FILE, RELEASE_LEASE, batch, get, upload
+from tests.integration.task_service.undo_calls import undo
 from tests.support.grpc_calls import refused
 
 HEADER = b"Titel,subject,description,Status\n"
@@ -57,10 +58,12 @@ async def test_ended_import_can_not_be_cancelled(system, worker):
 
 
 async def test_uploading_import_can_not_be_cancelled(system, database):
+    """Nor can it be undone, and the error does not advise to cancel it."""
     sonu = await system.new_user("sonu")
     queued = await upload(system, sonu)
     await database.execute("UPDATE tasks.imports SET state = 'uploading'")
-    assert (await refused(cancel(system, sonu, queued.id))).reason == "IMPORT_STILL_UPLOADING"
+    for call in (cancel, undo):
+        assert (await refused(call(system, sonu, queued.id))).reason == "IMPORT_STILL_UPLOADING"
 
 
 async def test_other_users_can_not_cancel_or_download_errors(system):

@@ -9,7 +9,7 @@ from taskmanager.imports.v1 import import_service_pb2
 from taskmanager.tasks.v1 import task_pb2
 
 from tests.integration.task_service.import_calls import get, messages, upload
-from tests.support.grpc_calls import expect_failure
+from tests.support.grpc_calls import expect_failure, refused
 
 CASES = Path(__file__).parents[2] / "cases" / "csv"
 Options = import_service_pb2.UploadOptions
@@ -37,6 +37,18 @@ async def test_inspection_describes_the_file(system, database):
         (4, "Due", "due_date", ["12/31/2026", "1/5/2027"]),
     ]
     assert await database.execute("SELECT count(*) FROM tasks.imports") == [(0,)]
+
+
+async def test_inspection_refuses_the_options_of_no_upload(system):
+    """An inspection that succeeds must not be followed by an upload that is refused for the same options."""
+    sonu, anna = await system.new_user("sonu"), await system.new_user("anna")
+    for options, reason in (
+        ({"owner_id": anna.id}, "OWNER_NOT_YOURS"),
+        ({"file_name": "a\x00.csv"}, "CONTROL_CHARACTER_IN_FILE_NAME"),
+        ({"file_name": "a" * 256}, "FILE_NAME_TOO_LONG"),
+    ):
+        for call in (inspect, upload):
+            assert (await refused(call(system, sonu, FILE, **options))).reason == reason
 
 
 async def test_inspection_proposes_values_that_nothing_maps(system):

@@ -99,6 +99,18 @@ async def test_refused_call_never_reaches_the_handler(jwt_setup, stub):
     assert jwt_setup.servicer.calls == 0
 
 
+async def test_repeated_authorization_is_refused(jwt_setup, stub):
+    """Two tokens could belong to two callers, and a proxy may have checked the other one."""
+    metadata = jwt_setup.metadata()
+    for other in (metadata, bearer("x"), service_metadata("imports:write")):
+        for pair in ((*metadata, *other), (*other, *metadata)):
+            for call in (stub.GetImport(GET_IMPORT, metadata=pair), stub.WatchImport(WATCH_IMPORT, metadata=pair)):
+                status = await refused_call(call)
+                assert status.code == grpc.StatusCode.UNAUTHENTICATED
+                assert status.message == "The header authorization is repeated. Send it once."
+    assert jwt_setup.servicer.calls == 0
+
+
 async def test_personal_token_needs_one_of_the_scopes(jwt_setup, stub):
     """GetImport has token scopes. A token without one of them learns which one it needs."""
     good = personal_token_metadata("tasks:read", "imports:write", sub=jwt_setup.subject)
