@@ -108,7 +108,7 @@ async def test_part_is_measured_again_if_the_machine_was_busy(
     monkeypatch.setattr(run, "measure", measured)
     workload = FakeWorkload()
     options = Options(Path(), seconds=0, max_plans=0, console=Console(quiet=True))
-    results = await run.measure_part(options, workload, "user")
+    results = await run.measure_part(options, workload, "user")  # type: ignore[arg-type]
     assert [each.floor for each in results] == [floor(*default_lists[-2:])]
     assert workload.attempts == attempts
 
