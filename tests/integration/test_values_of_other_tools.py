@@ -350,4 +350,4 @@ async def test_filter_knows_the_truth_values_of_spreadsheets(system, import_file
 async def test_file_without_column_names_is_explained(import_file):
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await import_file(b"Buy milk,done\nPay rent,open\n")
-    assert "set has_header=false" in refused.value.details()
+    assert "set has_header=false" in str(refused.value.details())
