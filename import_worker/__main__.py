@@ -29,10 +29,10 @@ def main() -> None:
 def _run(settings: ImportWorkerSettings, metrics_path: str) -> int:
     # These import prometheus_client, which must find the directory of the metrics.
     from prometheus_client import CollectorRegistry, ProcessCollector
-    from prometheus_client.multiprocess import MultiProcessCollector
 
     from chassis.probes.http_server import serve_probes
     from import_worker.celery_app import app, consumer_health, set_up_logging
+    from import_worker.process_metrics import ProcessMetrics
 
     set_up_logging()  # before Celery logs anything
     # Celery announces the shutdown there, as plain text. The log says it too.
@@ -45,7 +45,7 @@ def _run(settings: ImportWorkerSettings, metrics_path: str) -> int:
     )
     registry = CollectorRegistry()
     if metrics_path:
-        MultiProcessCollector(registry, path=metrics_path)  # type: ignore[no-untyped-call]
+        registry.register(ProcessMetrics(metrics_path))
         ProcessCollector(registry=registry)
     probes = serve_probes(
         settings.metrics_listen, consumer_health.status, find_problem=consumer_health.find_problem, registry=registry

@@ -154,8 +154,10 @@ async def test_copy_of_the_stored_file_is_read(system, stored, worker):
 
 async def test_file_of_an_ended_import_expires(system, stored, worker, database):
     sonu = await system.new_user("sonu")
-    ended, waiting = await upload(system, sonu), await upload(system, sonu, FILE + b"More\n")
-    await worker.stream(await worker.claim(), END)
+    uploaded = {(await upload(system, sonu, data)).id for data in (FILE, FILE + b"More\n")}
+    lease = await worker.claim()
+    await worker.stream(lease, END)
+    [waiting] = uploaded - {lease.import_id}
     store = ObstoreObjectStore(stored.url)
     async with open_pool(database.tasks_url, name="test", size=2) as pool:
         delete_expired_uploads = DeleteExpiredUploads(
@@ -169,8 +171,8 @@ async def test_file_of_an_ended_import_expires(system, stored, worker, database)
         await database.execute("UPDATE tasks.imports SET finished_at = finished_at - interval '2 hours'")
         assert await delete_expired_uploads() == 1
         assert await delete_expired_uploads() == 0
-    assert stored.names() == [object_key(UUID(waiting.id))]
-    assert (await get(system, sonu, ended.id)).state == import_pb2.Import.STATE_SUCCEEDED
+    assert stored.names() == [object_key(UUID(waiting))]
+    assert (await get(system, sonu, lease.import_id)).state == import_pb2.Import.STATE_SUCCEEDED
 
 
 async def test_running_imports_of_an_owner_are_limited(system, worker):

@@ -15,6 +15,7 @@ MODULES = (
     "auth_service.commands.migrate",
     "auth_service.commands.provision",
     "auth_service.settings",
+    "deploy.backup.settings",
     "gateway.settings",
     "import_worker.settings",
     "task_service.commands.erase",
@@ -130,6 +131,7 @@ def test_every_service_has_url_settings_here():
     assert {found.__module__.partition(".")[0] for found, _ in URL_SETTINGS} == {
         "auth_service",
         "chassis",
+        "deploy",
         "gateway",
         "import_worker",
         "task_service",

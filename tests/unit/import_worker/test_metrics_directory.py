@@ -4,8 +4,11 @@ import os
 import tempfile
 from pathlib import Path
 
+from prometheus_client.mmap_dict import MmapedDict, mmap_key
+
 from chassis.settings import Listen
 from import_worker.metrics import metrics_directory
+from import_worker.process_metrics import ProcessMetrics
 
 
 def test_directory_of_a_killed_worker_is_deleted(tmp_path, monkeypatch):
@@ -19,3 +22,13 @@ def test_directory_of_a_killed_worker_is_deleted(tmp_path, monkeypatch):
     with metrics_directory(Listen("127.0.0.1", 0)) as path:
         assert sorted(tmp_path.iterdir()) == sorted([of_another, Path(path)])
     assert list(tmp_path.iterdir()) == [of_another]
+
+
+def test_process_that_starts_does_not_break_a_scrape(tmp_path):
+    """Its file is empty for a moment. The metrics of the other processes are there all the same."""
+    running = MmapedDict(str(tmp_path / "counter_1.db"))
+    running.write_value(mmap_key("rows", "rows_total", [], [], "Rows"), 3.0, 0.0)
+    (tmp_path / "counter_2.db").touch()
+    [metric] = ProcessMetrics(str(tmp_path)).collect()
+    assert [(sample.name, sample.value) for sample in metric.samples] == [("rows_total", 3.0)]
+    running.close()
