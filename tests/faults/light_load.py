@@ -44,9 +44,16 @@ class Load:
 
     async def first_success(self, kind: str, after: float) -> Result:
         """Wait for the first success of a kind that ended after a time, and return it."""
+        return await self._first(lambda result: result.kind == kind and result.ended >= after and result.is_success)
+
+    async def first_refusal(self, kind: str, after: float) -> Result:
+        """Wait for the first refusal of a kind that began after a time, and return it."""
+        return await self._first(lambda result: result.kind == kind and result.began >= after and not result.is_success)
+
+    async def _first(self, matches: Callable[[Result], bool]) -> Result:
         while True:
             for result in self.results:
-                if result.kind == kind and result.ended >= after and result.is_success:
+                if matches(result):
                     return result
             await asyncio.sleep(PAUSE_SECONDS / 2)
 

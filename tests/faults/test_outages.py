@@ -27,6 +27,8 @@ from tests.support.system import running_system
 
 OUTAGE_SECONDS = float(os.environ.get("FAULT_OUTAGE_SECONDS", "3"))
 """Duration of each outage. `make test-faults` makes it longer, so that pauses between attempts grow."""
+MAX_OUTAGE_SECONDS = 30
+"""An outage lasts until each kind of call that needs the dependency was refused, but fails after this time."""
 HANG_SECONDS = OUTAGE_SECONDS + 4
 """Longer than a call waits for a connection."""
 GATEWAY_TIMEOUT_SECONDS = 15
@@ -151,7 +153,7 @@ async def check_outage(
     max_refusal_seconds: float = MAX_REFUSAL_SECONDS,
     max_return_seconds: float = MAX_RETURN_SECONDS,
 ) -> None:
-    """Take a dependency down for OUTAGE_SECONDS under a light load, and check all results."""
+    """Take a dependency down for at least OUTAGE_SECONDS under a light load, and check all results."""
     proxy, needed_by = stage.proxies[name], NEEDED_BY[name]
     async with light_load(stage.calls) as load:
         await asyncio.sleep(SETTLING_SECONDS)
@@ -159,6 +161,9 @@ async def check_outage(
         proxy.mode = Mode.REFUSE
         proxy.cut()
         await asyncio.sleep(OUTAGE_SECONDS)
+        async with asyncio.timeout(MAX_OUTAGE_SECONDS):
+            for kind in needed_by:
+                await load.first_refusal(kind, down)
         back = time.monotonic()
         proxy.mode = Mode.FORWARD
         async with asyncio.timeout(30):
@@ -167,7 +172,7 @@ async def check_outage(
     refused = [result for result in load.between(down, back) if result.kind in needed_by and not result.is_success]
     delays = {kind: result.ended - back for kind, result in first.items() if kind in needed_by}
     print(  # noqa: T201 - the measured figures
-        f"{name} down for {OUTAGE_SECONDS:g} s: {len(refused)} refused,"
+        f"{name} down for {back - down:.1f} s: {len(refused)} refused,"
         f" the slowest in {max((result.seconds for result in refused), default=0):.2f} s;"
         f" {len(load.between(down, back)) - len(refused)} others succeeded;"
         f" first success {max(delays.values(), default=0):.2f} s after its return"
