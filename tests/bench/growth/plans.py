@@ -1,11 +1,13 @@
 """Plans of slow statements, as Postgres ran them for the service (its module auto_explain)."""
 
 import asyncio
+import itertools
 import re
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from uuid import uuid4
 
 import grpc
 import psycopg
@@ -22,13 +24,17 @@ _SETTINGS = {
     "auto_explain.log_buffers": "on",
     "auto_explain.log_timing": "off",
 }
-_DISCONNECT = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s"
-_ENTRY = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d.*? (LOG|ERROR|STATEMENT):  ", re.MULTILINE)
+_DISCONNECT = "SELECT pg_terminate_backend(pid, 20000) FROM pg_stat_activity WHERE usename = %s"
+"""Waits for the end of each connection: the next call must not find one with the old settings."""
+_ENTRY = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d.*? ([A-Z]+):  ", re.MULTILINE)
 _PLAN = re.compile(r"duration: ([\d.]+) ms  plan:\n(.*)", re.DOTALL)
+_CANCELLED = "canceling statement"
 _MAX_CALLS = 12
 """Enough for a generic plan: the driver prepares after 5 executions, and Postgres makes that plan after 5 more."""
 _MAX_SECONDS = 4.0
-_FLUSH_SECONDS = 0.3
+_MAX_LOG_SECONDS = 20
+_PAUSE_SECONDS = 0.1
+_LOG = "DO $$ BEGIN RAISE LOG {message}; END $$"
 
 
 class PlanLog:
@@ -47,14 +53,32 @@ class PlanLog:
                 await call()
             if time.perf_counter() > end:
                 break
-        await asyncio.sleep(_FLUSH_SECONDS)
-        with self._log.open("rb") as file:
-            file.seek(start)
-            text = file.read().decode("utf-8", "replace")
+        text = await self._read(start)
         return await asyncio.to_thread(self._describe, list(_entries(text)))
 
+    async def _read(self, start: int) -> str:
+        """Return all that was logged before this call: Postgres logs a last line, and its entries are in order."""
+        end = f"end of the plans {uuid4()}"
+        await asyncio.to_thread(self._execute, sql.SQL(_LOG).format(message=sql.Literal(end)))
+        async with asyncio.timeout(_MAX_LOG_SECONDS):
+            while True:
+                with self._log.open("rb") as file:
+                    file.seek(start)
+                    text = file.read().decode("utf-8", "replace")
+                if end in text:
+                    return text
+                await asyncio.sleep(_PAUSE_SECONDS)
+
+    def _execute(self, statement: sql.Composed) -> None:
+        with psycopg.connect(self._url, autocommit=True) as connection:
+            connection.execute(statement)
+
     def _describe(self, entries: list[tuple[str, str]]) -> str:
-        cancelled = [body for kind, body in entries if kind == "STATEMENT"]
+        cancelled = [
+            body
+            for (_, error), (kind, body) in itertools.pairwise(entries)
+            if kind == "STATEMENT" and error.startswith(_CANCELLED)
+        ]
         if cancelled:
             return (
                 f"Cancelled. Plan without execution, for any values:\n{cancelled[-1]}\n{self._explain(cancelled[-1])}"
@@ -111,6 +135,6 @@ async def _wait_for(is_connected: Call) -> None:
             try:
                 await is_connected()
             except grpc.aio.AioRpcError:
-                await asyncio.sleep(0.2)
+                await asyncio.sleep(_PAUSE_SECONDS)
             else:
                 return
