@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from auth_service.domain.rate_limits import RateLimit
 from auth_service.persistence.tables import login_attempts
-from chassis.database.pool import Connection
+from chassis.database.connection import Connection
 from chassis.database.statement import Statement, delete_batch
 
 _NOW = func.clock_timestamp()
@@ -68,21 +68,18 @@ class SqlAttemptCounters:
         cursor = await _COUNT.run(self._connection, **values)
         if await cursor.fetchone():
             return None
-        cursor = await _WAIT.run(self._connection, **values)
-        row = await cursor.fetchone()
+        row = await _WAIT.fetch_one(self._connection, **values)
         # The row is missing if the owner of the account logged in between the two statements: nothing to wait for.
         return max(float(row[0]), 0.0) if row else 0.0
 
     async def refund(self, key: bytes, limit: RateLimit) -> None:
-        await _REFUND.run(self._connection, counter_key=key, interval=limit.interval)
+        await _REFUND.execute(self._connection, counter_key=key, interval=limit.interval)
 
     async def claim_log_entry(self, key: bytes, *, interval: timedelta) -> bool:
-        cursor = await _CLAIM_LOG_ENTRY.run(self._connection, counter_key=key, interval=interval)
-        return await cursor.fetchone() is not None
+        return await _CLAIM_LOG_ENTRY.fetch_one(self._connection, counter_key=key, interval=interval) is not None
 
     async def clear(self, key: bytes) -> None:
-        await _CLEAR.run(self._connection, counter_key=key)
+        await _CLEAR.execute(self._connection, counter_key=key)
 
     async def delete_expired(self, *, before: datetime, limit: int) -> int:
-        cursor = await _DELETE_EXPIRED.run(self._connection, before=before, limit=limit)
-        return cursor.rowcount
+        return await _DELETE_EXPIRED.execute(self._connection, before=before, limit=limit)

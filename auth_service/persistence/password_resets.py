@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 from auth_service.domain.accounts import User
 from auth_service.domain.one_time_secrets import ResetCode
 from auth_service.persistence.tables import password_resets, users
-from chassis.database.pool import Connection
+from chassis.database.connection import Connection
 from chassis.database.statement import Statement, delete_batch
 
 _INSERT = insert(password_resets)
@@ -38,7 +38,7 @@ class SqlPasswordResets:
         self._connection = connection
 
     async def put(self, user_id: UUID, code: ResetCode, *, issuer: User, expires_at: datetime) -> None:
-        await _PUT.run(
+        await _PUT.execute(
             self._connection,
             user_id=user_id,
             digest=code.digest,
@@ -48,17 +48,14 @@ class SqlPasswordResets:
         )
 
     async def find_user_id(self, code: ResetCode, *, now: datetime) -> UUID | None:
-        cursor = await _FIND_USER_ID.run(self._connection, code_digest=code.digest, now=now)
-        row = await cursor.fetchone()
+        row = await _FIND_USER_ID.fetch_one(self._connection, code_digest=code.digest, now=now)
         return row[0] if row else None
 
     async def spend(self, code: ResetCode, *, now: datetime) -> bool:
-        cursor = await _SPEND.run(self._connection, code_digest=code.digest, now=now)
-        return await cursor.fetchone() is not None
+        return await _SPEND.fetch_one(self._connection, code_digest=code.digest, now=now) is not None
 
     async def delete(self, user_id: UUID) -> None:
-        await _DELETE.run(self._connection, owner_id=user_id)
+        await _DELETE.execute(self._connection, owner_id=user_id)
 
     async def delete_expired(self, *, before: datetime, limit: int) -> int:
-        cursor = await _DELETE_EXPIRED.run(self._connection, before=before, limit=limit)
-        return cursor.rowcount
+        return await _DELETE_EXPIRED.execute(self._connection, before=before, limit=limit)

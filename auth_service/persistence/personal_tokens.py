@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, delete, func, insert, or_, select, update
 from auth_service.domain.personal_tokens import PersonalToken, PersonalTokenSecret, TokenScope
 from auth_service.persistence.page_query import PageQuery
 from auth_service.persistence.tables import personal_tokens
-from chassis.database.pool import Connection
+from chassis.database.connection import Connection
 from chassis.database.statement import Statement, delete_batch
 from chassis.kernel.pagination import Page, PageRequest
 
@@ -60,7 +60,7 @@ class SqlPersonalTokens:
         self._connection = connection
 
     async def add(self, token: PersonalToken, secret: PersonalTokenSecret) -> None:
-        await _ADD.run(
+        await _ADD.execute(
             self._connection,
             id=token.id,
             user_id=token.user_id,
@@ -74,39 +74,35 @@ class SqlPersonalTokens:
         )
 
     async def lock(self, token_id: UUID) -> PersonalToken | None:
-        cursor = await _LOCK.run(self._connection, token_id=token_id)
-        row = await cursor.fetchone()
+        row = await _LOCK.fetch_one(self._connection, token_id=token_id)
         return _token(row) if row else None
 
     async def lock_by_secret(self, secret: PersonalTokenSecret) -> PersonalToken | None:
-        cursor = await _LOCK_BY_DIGEST.run(self._connection, token_digest=secret.digest)
-        row = await cursor.fetchone()
+        row = await _LOCK_BY_DIGEST.fetch_one(self._connection, token_digest=secret.digest)
         return _token(row) if row else None
 
     async def count_active(self, user_id: UUID, *, now: datetime) -> int:
-        cursor = await _COUNT_ACTIVE.run(self._connection, owner_id=user_id, now=now)
-        row = await cursor.fetchone()
+        row = await _COUNT_ACTIVE.fetch_one(self._connection, owner_id=user_id, now=now)
         return int(row[0]) if row else 0
 
     async def list_page(self, user_id: UUID, request: PageRequest, *, now: datetime) -> Page[PersonalToken]:
         return await _LIST_ACTIVE.fetch(self._connection, request, _token, owner_id=user_id, now=now)
 
     async def update_last_used_at(self, token_id: UUID, *, now: datetime) -> None:
-        await _UPDATE_LAST_USED_AT.run(self._connection, token_id=token_id, now=now)
+        await _UPDATE_LAST_USED_AT.execute(self._connection, token_id=token_id, now=now)
 
     async def end(self, token_id: UUID, *, now: datetime) -> None:
-        await _END.run(self._connection, token_id=token_id, now=now)
+        await _END.execute(self._connection, token_id=token_id, now=now)
 
     async def end_all(self, user_id: UUID, *, now: datetime) -> Sequence[UUID]:
         cursor = await _END_ALL.run(self._connection, owner_id=user_id, now=now)
         return [token_id for (token_id,) in await cursor.fetchall()]
 
     async def delete_all(self, user_id: UUID) -> None:
-        await _DELETE_ALL.run(self._connection, owner_id=user_id)
+        await _DELETE_ALL.execute(self._connection, owner_id=user_id)
 
     async def delete_expired(self, *, before: datetime, limit: int) -> int:
-        cursor = await _DELETE_EXPIRED.run(self._connection, before=before, limit=limit)
-        return cursor.rowcount
+        return await _DELETE_EXPIRED.execute(self._connection, before=before, limit=limit)
 
 
 def _token(row: Sequence[Any]) -> PersonalToken:

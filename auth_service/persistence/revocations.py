@@ -8,7 +8,7 @@ from sqlalchemy import BigInteger, Text, bindparam, cast, delete, func, insert, 
 
 from auth_service.domain.trust import EpochRaised, Revocation, RevocationPage, RevocationPosition, SessionRevoked
 from auth_service.persistence.tables import TransactionId, revocations
-from chassis.database.pool import Connection
+from chassis.database.connection import Connection
 from chassis.database.statement import Statement, delete_batch
 
 # The oldest transaction that is still in progress. Every transaction with a lower id has ended, and its rows are
@@ -58,15 +58,14 @@ class SqlRevocations:
         self._connection = connection
 
     async def horizon(self) -> int:
-        cursor = await _HORIZON.run(self._connection)
-        row = await cursor.fetchone()
+        row = await _HORIZON.fetch_one(self._connection)
         return int(row[0]) if row else 0
 
     async def raise_epoch(self, revocation: EpochRaised) -> None:
         user_id, min_epoch = revocation.user_id, revocation.min_epoch
-        await _DELETE_OLDER_EPOCHS.run(self._connection, user_id=user_id, min_epoch=min_epoch)
+        await _DELETE_OLDER_EPOCHS.execute(self._connection, user_id=user_id, min_epoch=min_epoch)
         values = {"session_id": None, "user_id": user_id, "min_epoch": min_epoch}
-        await _ADD.run(self._connection, **values, expires_at=revocation.expires_at)
+        await _ADD.execute(self._connection, **values, expires_at=revocation.expires_at)
 
     async def add_all(self, revocations: Iterable[SessionRevoked]) -> None:
         no_epoch = {"user_id": None, "min_epoch": None}
@@ -74,8 +73,7 @@ class SqlRevocations:
         await _ADD.run_all(self._connection, rows)
 
     async def delete_expired(self, *, before: datetime, limit: int) -> int:
-        cursor = await _DELETE_EXPIRED.run(self._connection, before=before, limit=limit)
-        return cursor.rowcount
+        return await _DELETE_EXPIRED.execute(self._connection, before=before, limit=limit)
 
     async def list_page(self, after: RevocationPosition, *, now: datetime, limit: int) -> RevocationPage:
         cursor = await _LIST_PAGE.run(

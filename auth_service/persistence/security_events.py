@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, func, insert, select
 from auth_service.domain.security_events import SecurityEvent
 from auth_service.persistence.page_query import PageQuery
 from auth_service.persistence.tables import security_events
-from chassis.database.pool import Connection
+from chassis.database.connection import Connection
 from chassis.database.statement import Statement
 from chassis.kernel.pagination import Page, PageRequest
 
@@ -39,7 +39,7 @@ class SqlSecurityEvents:
         self._connection = connection
 
     async def add(self, event: SecurityEvent) -> None:
-        await _ADD.run(
+        await _ADD.execute(
             self._connection,
             id=event.id,
             occurred_at=event.occurred_at,
@@ -55,6 +55,5 @@ class SqlSecurityEvents:
         return await query.fetch(self._connection, request, lambda row: SecurityEvent(*row), subject=subject_id)
 
     async def delete_expired(self, *, before: datetime, limit: int) -> int:
-        cursor = await _DELETE_EXPIRED.run(self._connection, before=before, max_events=limit)
-        row = await cursor.fetchone()
+        row = await _DELETE_EXPIRED.fetch_one(self._connection, before=before, max_events=limit)
         return int(row[0]) if row else 0

@@ -10,7 +10,7 @@ from auth_service.domain.errors import ServiceNameTaken
 from auth_service.domain.service_accounts import Scope, ServiceAccount
 from auth_service.persistence.page_query import PageQuery
 from auth_service.persistence.tables import service_accounts
-from chassis.database.pool import Connection
+from chassis.database.connection import Connection
 from chassis.database.statement import Statement
 from chassis.database.unit_of_work import translate_constraint_violations
 from chassis.kernel.pagination import Page, PageRequest
@@ -47,7 +47,7 @@ class SqlServiceAccounts:
 
     async def add(self, account: ServiceAccount) -> None:
         with translate_constraint_violations({"service_accounts_name_unique": ServiceNameTaken}):
-            await _ADD.run(
+            await _ADD.execute(
                 self._connection,
                 id=account.id,
                 name=account.name,
@@ -56,13 +56,11 @@ class SqlServiceAccounts:
             )
 
     async def get_by_name(self, name: str) -> ServiceAccount | None:
-        cursor = await _GET_BY_NAME.run(self._connection, account_name=name)
-        row = await cursor.fetchone()
+        row = await _GET_BY_NAME.fetch_one(self._connection, account_name=name)
         return _account(row) if row else None
 
     async def lock(self, account_id: UUID) -> ServiceAccount | None:
-        cursor = await _LOCK.run(self._connection, account_id=account_id)
-        row = await cursor.fetchone()
+        row = await _LOCK.fetch_one(self._connection, account_id=account_id)
         return _account(row) if row else None
 
     async def list_page(self, request: PageRequest) -> Page[ServiceAccount]:
@@ -70,7 +68,7 @@ class SqlServiceAccounts:
 
     async def update(self, account: ServiceAccount) -> None:
         values = {f"new_{name}": value for name, value in _mutable_values(account).items()}
-        await _UPDATE.run(self._connection, account_id=account.id, **values)
+        await _UPDATE.execute(self._connection, account_id=account.id, **values)
 
 
 def _mutable_values(account: ServiceAccount) -> dict[str, Any]:

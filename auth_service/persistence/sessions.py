@@ -11,7 +11,7 @@ from auth_service.domain.one_time_secrets import RefreshToken
 from auth_service.domain.sessions import Session
 from auth_service.persistence.page_query import PageQuery
 from auth_service.persistence.tables import refresh_tokens, sessions
-from chassis.database.pool import Connection
+from chassis.database.connection import Connection
 from chassis.database.statement import Statement, delete_batch
 from chassis.database.unit_of_work import translate_constraint_violations
 from chassis.kernel.pagination import Page, PageRequest
@@ -87,7 +87,7 @@ class SqlSessions:
 
     async def add(self, session: Session) -> None:
         with translate_constraint_violations({"sessions_user_exists": AccountGone}):
-            await _ADD.run(
+            await _ADD.execute(
                 self._connection,
                 id=session.id,
                 user_id=session.user_id,
@@ -98,41 +98,37 @@ class SqlSessions:
             )
 
     async def lock(self, session_id: UUID) -> Session | None:
-        cursor = await _LOCK.run(self._connection, session_id=session_id)
-        row = await cursor.fetchone()
+        row = await _LOCK.fetch_one(self._connection, session_id=session_id)
         return Session(*row) if row else None
 
     async def list_page(self, user_id: UUID, request: PageRequest, *, now: datetime) -> Page[Session]:
         return await _LIST_ACTIVE.fetch(self._connection, request, lambda row: Session(*row), owner_id=user_id, now=now)
 
     async def update_used_at(self, session_id: UUID, *, now: datetime) -> None:
-        await _UPDATE_USED_AT.run(self._connection, session_id=session_id, now=now)
+        await _UPDATE_USED_AT.execute(self._connection, session_id=session_id, now=now)
 
     async def end(self, session_id: UUID, *, now: datetime) -> None:
-        await _END.run(self._connection, session_id=session_id, now=now)
+        await _END.execute(self._connection, session_id=session_id, now=now)
 
     async def end_all(self, user_id: UUID, *, excluding: UUID | None = None, now: datetime) -> Sequence[Session]:
         cursor = await _END_ALL.run(self._connection, owner_id=user_id, excluded_id=excluding, now=now)
         return [Session(*row) for row in await cursor.fetchall()]
 
     async def delete_expired(self, *, before: datetime, limit: int) -> int:
-        cursor = await _DELETE_EXPIRED.run(self._connection, before=before, limit=limit)
-        return cursor.rowcount
+        return await _DELETE_EXPIRED.execute(self._connection, before=before, limit=limit)
 
     async def add_refresh_token(self, token: RefreshToken, session_id: UUID, *, expires_at: datetime) -> None:
-        await _ADD_REFRESH_TOKEN.run(
+        await _ADD_REFRESH_TOKEN.execute(
             self._connection, digest=token.digest, session_id=session_id, expires_at=expires_at
         )
 
     async def find_session_id(self, token: RefreshToken) -> UUID | None:
-        cursor = await _FIND_SESSION_ID.run(self._connection, token_digest=token.digest)
-        row = await cursor.fetchone()
+        row = await _FIND_SESSION_ID.fetch_one(self._connection, token_digest=token.digest)
         return row[0] if row else None
 
     async def spend_refresh_token(self, token: RefreshToken, *, now: datetime) -> datetime | None:
-        cursor = await _SPEND_TOKEN.run(self._connection, token_digest=token.digest, now=now)
-        row = await cursor.fetchone()
+        row = await _SPEND_TOKEN.fetch_one(self._connection, token_digest=token.digest, now=now)
         return row[0] if row else None
 
     async def spend_refresh_tokens(self, session_id: UUID, *, now: datetime) -> None:
-        await _SPEND_ALL_TOKENS.run(self._connection, of_session=session_id, now=now)
+        await _SPEND_ALL_TOKENS.execute(self._connection, of_session=session_id, now=now)

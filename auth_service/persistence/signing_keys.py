@@ -7,7 +7,7 @@ from sqlalchemy import bindparam, insert, select, update
 
 from auth_service.domain.signing_keys import SigningKey
 from auth_service.persistence.tables import signing_keys
-from chassis.database.pool import Connection
+from chassis.database.connection import Connection
 from chassis.database.statement import Statement
 
 _ADD = Statement(insert(signing_keys))
@@ -38,7 +38,7 @@ class SqlSigningKeys:
         return [SigningKey(*row) for row in await cursor.fetchall()]
 
     async def add(self, key: SigningKey) -> None:
-        await _ADD.run(
+        await _ADD.execute(
             self._connection,
             kid=key.kid,
             public_key=key.public_key,
@@ -49,4 +49,4 @@ class SqlSigningKeys:
         )
 
     async def retire(self, kid: str, *, retires_at: datetime) -> None:
-        await _RETIRE.run(self._connection, key_kid=kid, retirement=retires_at)
+        await _RETIRE.execute(self._connection, key_kid=kid, retirement=retires_at)

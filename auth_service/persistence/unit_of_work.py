@@ -11,7 +11,7 @@ from auth_service.persistence.service_accounts import SqlServiceAccounts
 from auth_service.persistence.sessions import SqlSessions
 from auth_service.persistence.signing_keys import SqlSigningKeys
 from auth_service.persistence.users import SqlUsers
-from chassis.database.pool import Connection
+from chassis.database.connection import Connection
 from chassis.database.statement import Statement
 from chassis.database.unit_of_work import SqlReadSession, SqlUnitOfWork
 
@@ -48,4 +48,4 @@ class SqlAuthUnitOfWork(SqlAuthReadSession, SqlUnitOfWork):
 
     async def serialize(self, lock_name: str) -> None:
         """Take a Postgres advisory lock, which is released when the transaction ends."""
-        await _ADVISORY_LOCK.run(self.connection, lock_name=lock_name)
+        await _ADVISORY_LOCK.execute(self.connection, lock_name=lock_name)

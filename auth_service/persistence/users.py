@@ -29,7 +29,7 @@ from auth_service.domain.errors import EmailTaken, UsernameTaken
 from auth_service.domain.roles import Role
 from auth_service.persistence.page_query import PageQuery
 from auth_service.persistence.tables import users
-from chassis.database.pool import Connection
+from chassis.database.connection import Connection
 from chassis.database.statement import Statement
 from chassis.database.unit_of_work import translate_constraint_violations
 from chassis.kernel.pagination import Page, PageRequest
@@ -138,7 +138,7 @@ class SqlUsers:
     async def add(self, user: User, *, password_hash: str) -> None:
         """Insert an account. Unique constraints decide between concurrent inserts."""
         with _translate_name_conflicts():
-            await _ADD.run(
+            await _ADD.execute(
                 self._connection,
                 id=user.id,
                 password_hash=password_hash,
@@ -147,13 +147,11 @@ class SqlUsers:
             )
 
     async def get(self, user_id: UUID) -> User | None:
-        cursor = await _GET.run(self._connection, id=user_id)
-        row = await cursor.fetchone()
+        row = await _GET.fetch_one(self._connection, id=user_id)
         return _user(row) if row else None
 
     async def get_by_username(self, username: str) -> User | None:
-        cursor = await _GET_BY_USERNAME.run(self._connection, username_key=lookup_key(username))
-        row = await cursor.fetchone()
+        row = await _GET_BY_USERNAME.fetch_one(self._connection, username_key=lookup_key(username))
         return _user(row) if row else None
 
     async def get_credentials_by_email(self, email: str) -> StoredCredentials | None:
@@ -166,11 +164,10 @@ class SqlUsers:
         return await self._fetch_credentials(_LOCK, id=user_id)
 
     async def update_password(self, user: User, *, password_hash: str) -> None:
-        await _UPDATE_PASSWORD.run(self._connection, user_id=user.id, new_hash=password_hash, new_epoch=user.epoch)
+        await _UPDATE_PASSWORD.execute(self._connection, user_id=user.id, new_hash=password_hash, new_epoch=user.epoch)
 
     async def has_active(self, role: Role, *, excluding: UUID | None = None) -> bool:
-        cursor = await _HAS_ACTIVE.run(self._connection, role=role.value, excluded_id=excluding)
-        row = await cursor.fetchone()
+        row = await _HAS_ACTIVE.fetch_one(self._connection, role=role.value, excluded_id=excluding)
         return row is not None and bool(row[0])
 
     async def list_page(self, text: str, request: PageRequest) -> Page[User]:
@@ -205,17 +202,16 @@ class SqlUsers:
     async def update(self, user: User) -> None:
         with _translate_name_conflicts():
             values = {f"new_{name}": value for name, value in _mutable_values(user).items()}
-            await _UPDATE.run(self._connection, user_id=user.id, **values)
+            await _UPDATE.execute(self._connection, user_id=user.id, **values)
 
     async def delete(self, user_id: UUID, *, epoch: int, now: datetime) -> None:
-        await _DELETE.run(self._connection, user_id=user_id, new_epoch=epoch, now=now)
+        await _DELETE.execute(self._connection, user_id=user_id, new_epoch=epoch, now=now)
 
     async def rehash_password(self, user_id: UUID, *, old_hash: str, new_hash: str) -> None:
-        await _REHASH_PASSWORD.run(self._connection, user_id=user_id, old_hash=old_hash, new_hash=new_hash)
+        await _REHASH_PASSWORD.execute(self._connection, user_id=user_id, old_hash=old_hash, new_hash=new_hash)
 
     async def _fetch_credentials(self, statement: Statement, **values: Any) -> StoredCredentials | None:
-        cursor = await statement.run(self._connection, **values)
-        row = await cursor.fetchone()
+        row = await statement.fetch_one(self._connection, **values)
         return StoredCredentials(_user(row), password_hash=row[len(_USER_COLUMNS)]) if row else None
 
 

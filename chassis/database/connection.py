@@ -3,7 +3,7 @@
 from typing import Any, TypeVar
 
 import structlog
-from psycopg import AsyncConnection, OperationalError, errors
+from psycopg import AsyncConnection, AsyncCursor, OperationalError, errors
 from psycopg.abc import PQGen
 from psycopg.pq import TransactionStatus
 
@@ -25,6 +25,9 @@ SOCKET_OPTIONS: dict[str, Any] = {
 PREPARE_THRESHOLD = 5
 """Number of executions after which the driver prepares a statement, if it may."""
 
+MAX_KEPT_CURSORS = 100
+"""As many as the driver's prepared statements. Above it, a connection begins again with none."""
+
 MAX_RESPONSE_SECONDS = 20.0
 """Maximum wait for a response. Longer than the statement timeout of the services' roles, which Postgres enforces."""
 
@@ -39,7 +42,29 @@ def connection_options(name: str, *, prepared_statements: bool) -> dict[str, Any
     }
 
 
-class TimeLimitedConnection(AsyncConnection[tuple[Any, ...]]):
+class Connection(AsyncConnection[tuple[Any, ...]]):
+    """Connection that keeps the cursor of each statement."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._cursors: dict[str, AsyncCursor[tuple[Any, ...]]] = {}
+
+    def kept_cursor(self, statement: str) -> AsyncCursor[tuple[Any, ...]]:
+        """Return the cursor that runs this statement on this connection every time.
+
+        A new cursor would look up the types of parameters and columns again. Read the result before anything else can
+        run the statement, because its next run replaces the result. The cursor keeps its last values and rows in
+        memory, so they must be few and small.
+        """
+        cursor = self._cursors.get(statement)
+        if cursor is None:
+            if len(self._cursors) >= MAX_KEPT_CURSORS:
+                self._cursors.clear()
+            cursor = self._cursors[statement] = self.cursor()
+        return cursor
+
+
+class TimeLimitedConnection(Connection):
     """Connection that closes itself when a statement gets no response in time, and raises OperationalError.
 
     Keepalives notice a peer that is gone. They do not notice one that acknowledges bytes and never responds, such as a

@@ -5,7 +5,8 @@ from typing import Protocol
 
 from prometheus_client import Gauge
 
-from chassis.database.pool import MAX_WAIT_SECONDS, Connection
+from chassis.database.connection import Connection
+from chassis.database.pool import MAX_WAIT_SECONDS
 from chassis.kernel.fair_limit import FairLimiter
 from chassis.limits.load_shed import SHED_CALLS, Overloaded
 

@@ -4,17 +4,14 @@ import asyncio
 import select
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
-from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
-from chassis.database.connection import TimeLimitedConnection, connection_options
+from chassis.database.connection import Connection, TimeLimitedConnection, connection_options
 from chassis.database.pool_metrics import POOL_COLLECTOR
 from chassis.database.tracing import TracedConnection
 from chassis.tracing.spans import is_enabled
 
-Connection = AsyncConnection[tuple[Any, ...]]
 Pool = AsyncConnectionPool[Connection]
 
 MAX_WAIT_SECONDS = 5.0

@@ -12,7 +12,7 @@ from psycopg.rows import dict_row
 from sqlalchemy import ClauseElement, ColumnElement, Table, bindparam, delete, select, tuple_
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
-from chassis.database.pool import Connection
+from chassis.database.connection import Connection
 
 _DIALECT = PGDialect_psycopg()  # type: ignore[no-untyped-call]
 
@@ -22,7 +22,7 @@ class ExpandingParameter(ValueError):
 
 
 class Statement:
-    """Compiled statement. `sql` has psycopg's named placeholders, %(name)s."""
+    """Compiled statement, run with a value for every parameter. `sql` has psycopg's named placeholders, %(name)s."""
 
     __slots__ = ("_constants", "sql")
 
@@ -35,8 +35,18 @@ class Statement:
         # Literal values of the statement itself.
         self._constants = {name: value for name, value in compiled.params.items() if value is not None}
 
+    async def execute(self, connection: Connection, **values: Any) -> int:
+        """Run a statement with small values whose rows nobody reads. Return the number of rows that it changed."""
+        cursor = await connection.kept_cursor(self.sql).execute(self.sql, {**self._constants, **values})
+        return cursor.rowcount
+
+    async def fetch_one(self, connection: Connection, **values: Any) -> tuple[Any, ...] | None:
+        """Run a statement with small values that finds at most one row. Return the row, or None."""
+        cursor = await connection.kept_cursor(self.sql).execute(self.sql, {**self._constants, **values})
+        return await cursor.fetchone()
+
     async def run(self, connection: Connection, **values: Any) -> AsyncCursor[tuple[Any, ...]]:
-        """Run the statement with a value for every parameter."""
+        """Run the statement on a cursor of its own, for any number of rows and values of any size."""
         return await connection.execute(self.sql, {**self._constants, **values})
 
     async def run_by_name(self, connection: Connection, **values: Any) -> AsyncCursor[dict[str, Any]]:

@@ -10,8 +10,8 @@ import structlog
 from prometheus_client import Gauge
 from psycopg import sql
 
+from chassis.database.connection import Connection
 from chassis.database.fair_pool import Connections
-from chassis.database.pool import Connection
 from chassis.database.unit_of_work import SqlReadSession
 from chassis.kernel.errors import ReadOnly
 from chassis.probes.process_status import ProcessStatus

@@ -8,8 +8,8 @@ from typing import ClassVar, LiteralString, Self
 import psycopg
 from psycopg_pool import PoolClosed, PoolTimeout
 
+from chassis.database.connection import Connection
 from chassis.database.fair_pool import Connections
-from chassis.database.pool import Connection
 from chassis.kernel.errors import DomainError, Unavailable
 from chassis.periodic import current_loop
 

@@ -9,11 +9,10 @@ import argparse
 import asyncio
 from uuid import UUID
 
-import psycopg
 from pydantic_settings import SettingsConfigDict
 
 from chassis.database.command_errors import exit_on_database_error
-from chassis.database.connection import SOCKET_OPTIONS
+from chassis.database.connection import SOCKET_OPTIONS, Connection
 from chassis.database.url import PostgresUrl
 from chassis.logs import configure_logging
 from chassis.settings import Settings, load_settings
@@ -46,7 +45,7 @@ def main() -> None:
 
 
 async def _erase(url: str, owner_id: UUID | None, task_id: UUID) -> int:
-    async with await psycopg.AsyncConnection.connect(url, autocommit=True, **SOCKET_OPTIONS) as connection:
+    async with await Connection.connect(url, autocommit=True, **SOCKET_OPTIONS) as connection:
         erasure = SqlErasure(connection)
         batches = erasure.erase_task(task_id) if owner_id is None else erasure.erase_owner(owner_id)
         return sum([erased async for erased in batches])

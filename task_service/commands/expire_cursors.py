@@ -7,11 +7,10 @@ the events that take their place. So the log gets a new epoch, and every older c
 import argparse
 import asyncio
 
-import psycopg
 from pydantic_settings import SettingsConfigDict
 
 from chassis.database.command_errors import exit_on_database_error
-from chassis.database.connection import SOCKET_OPTIONS
+from chassis.database.connection import SOCKET_OPTIONS, Connection
 from chassis.database.url import PostgresUrl
 from chassis.logs import configure_logging
 from chassis.settings import Settings, load_settings
@@ -40,7 +39,7 @@ def main() -> None:
 
 
 async def _expire(url: str) -> None:
-    async with await psycopg.AsyncConnection.connect(url, **SOCKET_OPTIONS) as connection:
+    async with await Connection.connect(url, **SOCKET_OPTIONS) as connection:
         await start_new_epoch(connection)
 
 

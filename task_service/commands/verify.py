@@ -9,11 +9,10 @@ import argparse
 import asyncio
 import sys
 
-import psycopg
 from pydantic_settings import SettingsConfigDict
 
 from chassis.database.command_errors import exit_on_database_error
-from chassis.database.connection import connection_options
+from chassis.database.connection import Connection, connection_options
 from chassis.database.url import PostgresUrl
 from chassis.logs import configure_logging
 from chassis.settings import Settings, load_settings
@@ -67,7 +66,7 @@ def _head(text: str) -> TrustedHead:
 
 async def _verify(url: str, trusted: TrustedHead | None) -> VerificationResult:
     options = connection_options("task_service verify", prepared_statements=False)
-    async with await psycopg.AsyncConnection.connect(url, **options) as connection:
+    async with await Connection.connect(url, **options) as connection:
         await connection.execute(BEGIN)
         return await VerifyHashChain(SqlBlocks(connection))(trusted)
 

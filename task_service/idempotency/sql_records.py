@@ -7,7 +7,7 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 from sqlalchemy import bindparam, select, text, update
 
-from chassis.database.pool import Connection
+from chassis.database.connection import Connection
 from chassis.database.statement import Statement, delete_batch
 from task_service.idempotency.errors import IdempotencyKeyReused
 from task_service.idempotency.key import IdempotencyKey
@@ -46,7 +46,7 @@ class SqlIdempotencyRecords:
         self._connection = connection
 
     async def claim(self, caller_id: UUID, key: IdempotencyKey, now: datetime) -> bool:
-        cursor = await _CLAIM.run(
+        claimed = await _CLAIM.fetch_one(
             self._connection,
             caller_id=caller_id,
             key=key.key,
@@ -54,7 +54,7 @@ class SqlIdempotencyRecords:
             now=now,
             expired_before=now - RETENTION,
         )
-        return await cursor.fetchone() is not None
+        return claimed is not None
 
     async def exists(self, caller_id: UUID, key: str, now: datetime) -> bool:
         return await self._find(caller_id, key, now) is not None
@@ -72,8 +72,7 @@ class SqlIdempotencyRecords:
         await _STORE.run(self._connection, where_caller_id=caller_id, where_key=key.key, response=Jsonb(body))
 
     async def delete_expired(self, now: datetime, limit: int) -> int:
-        cursor = await _DELETE_EXPIRED.run(self._connection, expired_before=now - RETENTION, limit=limit)
-        return cursor.rowcount
+        return await _DELETE_EXPIRED.execute(self._connection, expired_before=now - RETENTION, limit=limit)
 
     async def _find(self, caller_id: UUID, key: str, now: datetime) -> tuple[bytes, Any] | None:
         cursor = await _FIND.run(

@@ -11,8 +11,8 @@ from psycopg.errors import DuplicatePreparedStatement
 from pydantic import SecretStr
 from taskmanager.imports.v1 import import_service_pb2
 
-from chassis.database.connection import PREPARE_THRESHOLD
-from chassis.database.pool import Connection, open_pool
+from chassis.database.connection import PREPARE_THRESHOLD, Connection
+from chassis.database.pool import open_pool
 from tests.integration.held_reads import held, waiting
 from tests.integration.task_service.import_calls import upload
 from tests.support.commands import command_runner

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from chassis.database.pool import Connection
+from chassis.database.connection import Connection
 from chassis.database.statement import Statement
 from task_service.history.domain.event_log import LOG_START, LogPosition
 
@@ -52,14 +52,13 @@ class SqlErasure:
         """Erase the events of all tasks that the user owned when the events happened."""
         position = LOG_START
         while True:
-            cursor = await _ERASE_OWNER.run(
+            row = await _ERASE_OWNER.fetch_one(
                 self._connection,
                 owner_id=owner_id,
                 after_transaction=position.transaction,
                 after_id=position.event_id,
                 limit=BATCH_SIZE,
             )
-            row = await cursor.fetchone()
             if row is None:
                 return
             erased, *last = row

@@ -30,7 +30,7 @@ from sqlalchemy import (
     union_all,
 )
 
-from chassis.database.pool import Connection
+from chassis.database.connection import Connection
 from chassis.database.statement import Statement
 from task_service.history.domain.event_log import LOG_START, EventQuery, LoggedEvent, LogPosition, LogSection
 from task_service.history.domain.events import TaskEvent
@@ -110,10 +110,9 @@ class SqlEventLog:
         # Without other filters every event matches. The events of a task and of a user are found by indexes.
         if used - _INDEXED and "task_id" not in used:
             shape = _QueryShape(used & _INDEXED, after is not None, has_end=False, newest_first=query.newest_first)
-            cursor = await _end_statement(shape).run(
+            row = await _end_statement(shape).fetch_one(
                 self._connection, **section, visible_to=query.visible_to, limit=max_scanned, offset=max_scanned - 1
             )
-            row = await cursor.fetchone()
             end = LogPosition._make(row) if row else None
         shape = _QueryShape(used, after is not None, has_end=end is not None, newest_first=query.newest_first)
         cursor = await _statement(shape).run(
@@ -203,4 +202,4 @@ def _position(row: tuple[Any, ...]) -> LogPosition:
 
 async def start_new_epoch(connection: Connection) -> None:
     """End all cursors. The epoch is random, because two restores of one backup must not get the same."""
-    await _SET_EPOCH.run(connection, epoch=secrets.randbits(60))
+    await _SET_EPOCH.execute(connection, epoch=secrets.randbits(60))

@@ -17,7 +17,7 @@ from uuid import UUID
 
 from sqlalchemy import CTE, Insert, bindparam, func, insert, select, text
 
-from chassis.database.pool import Connection
+from chassis.database.connection import Connection
 from chassis.database.statement import Statement, copy_statement
 from chassis.kernel.cooperation import iterate_cooperatively
 from chassis.kernel.pagination import InvalidPageToken, Page, PageRequest
@@ -122,7 +122,7 @@ class SqlEvents:
         """Insert the recorded events. The unit of work calls it directly before it commits."""
         events, self._recorded = self._recorded, []
         if len(events) == 1 and self._transaction_number is None:
-            await _INSERT_WITH_NEW_TRANSACTION_NUMBER.run(self._connection, **_parameters(events[0]))
+            await _INSERT_WITH_NEW_TRANSACTION_NUMBER.execute(self._connection, **_parameters(events[0]))
         elif events:
             number = await self.take_transaction_number()
             async with self._connection.cursor() as cursor, cursor.copy(_COPY) as copy:

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from chassis.database.pool import Connection
+from chassis.database.connection import Connection
 from chassis.database.statement import Statement
 from task_service.history.domain.event_log import LogPosition
 from task_service.history.domain.hash_chain import Block, ChainHead, FreeTextState, StoredEvent
@@ -133,14 +133,14 @@ class SqlBlocks:
         return bool(await self._scalar(_LOCK))
 
     async def head(self) -> ChainHead:
-        row = await (await _HEAD.run(self._connection)).fetchone()
+        row = await _HEAD.fetch_one(self._connection)
         if row is None:
             return ChainHead()
         number, block_hash, total_events, transaction, event_id, sealed_at = row
         return ChainHead(number, block_hash, total_events, LogPosition(transaction, event_id), sealed_at)
 
     async def append(self, head: ChainHead, horizon: int, limit: int) -> int:
-        cursor = await _APPEND.run(
+        row = await _APPEND.fetch_one(
             self._connection,
             number=head.number + 1,
             total_events=head.total_events,
@@ -149,7 +149,6 @@ class SqlBlocks:
             limit=limit,
             **_after(head.position),
         )
-        row = await cursor.fetchone()
         return int(row[0]) if row else 0
 
     async def list_after(self, number: int, limit: int) -> list[Block]:
@@ -173,7 +172,7 @@ class SqlBlocks:
         return bool(await self._scalar(_EXISTS, event_id=event_id))
 
     async def _scalar(self, statement: Statement, **values: object) -> Any:
-        row = await (await statement.run(self._connection, **values)).fetchone()
+        row = await statement.fetch_one(self._connection, **values)
         return row[0] if row else None
 
 

@@ -1,6 +1,6 @@
 """Read session and unit of work of the history use cases, in Postgres."""
 
-from chassis.database.pool import Connection
+from chassis.database.connection import Connection
 from chassis.database.unit_of_work import SqlReadSession, SqlUnitOfWork
 from task_service.history.persistence.event_log import SqlEventLog
 from task_service.history.persistence.events import SqlEvents

@@ -6,7 +6,7 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 from sqlalchemy import text
 
-from chassis.database.pool import Connection
+from chassis.database.connection import Connection
 from chassis.database.statement import Statement
 from task_service.tasks.domain.task import Task
 from task_service.tasks.persistence.task_json import task_from_json, task_to_json
@@ -46,5 +46,4 @@ class SqlDryRunState:
         await _SAVE.run(self._connection, import_id=import_id, tasks=values)
 
     async def delete_ended(self, limit: int) -> int:
-        cursor = await _DELETE_ENDED.run(self._connection, limit=limit)
-        return cursor.rowcount
+        return await _DELETE_ENDED.execute(self._connection, limit=limit)

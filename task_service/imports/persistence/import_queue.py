@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import text
 
-from chassis.database.pool import Connection
+from chassis.database.connection import Connection
 from chassis.database.statement import Statement
 from task_service.imports.domain.imports import Checkpoint, Lease
 from task_service.imports.domain.options.row_options import RowOptions
@@ -110,12 +110,12 @@ class SqlImportQueue:
 
     async def claim(self, worker: str, lease_seconds: float, max_running: int) -> Lease | None:
         values = {"worker": worker, "seconds": lease_seconds, "max_running": max_running}
-        await _LOCK_CLAIMS.run(self._connection)
+        await _LOCK_CLAIMS.execute(self._connection)
         row = await (await _CLAIM.run_by_name(self._connection, **values)).fetchone()
         if row is None:
             return None
         rules = find_row_rules(RowOptions.from_json(row["row_options"]), row["columns"])
-        await NOTIFY.run(self._connection, import_id=row["id"])
+        await NOTIFY.execute(self._connection, import_id=row["id"])
         return Lease(
             import_id=row["id"],
             owner_id=row["owner_id"],
@@ -134,13 +134,13 @@ class SqlImportQueue:
         )
 
     async def has_waiting(self, max_running: int) -> bool:
-        row = await (await _HAS_WAITING.run(self._connection, max_running=max_running)).fetchone()
+        row = await _HAS_WAITING.fetch_one(self._connection, max_running=max_running)
         return row is not None and bool(row[0])
 
     async def mark_paused(self, *, is_paused: bool) -> None:
         cursor = await _MARK_PAUSED.run(self._connection, is_paused=is_paused)
         for (import_id,) in await cursor.fetchall():
-            await NOTIFY.run(self._connection, import_id=import_id)
+            await NOTIFY.execute(self._connection, import_id=import_id)
 
     async def mark_notified(self, max_running: int) -> Sequence[str]:
         cursor = await _MARK_NOTIFIED.run(self._connection, max_running=max_running)

@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import and_, bindparam, func, null, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
-from chassis.database.pool import Connection
+from chassis.database.connection import Connection
 from chassis.database.statement import Statement
 from chassis.kernel.pagination import InvalidPageToken, Page, PageRequest
 from task_service.imports.domain.imports import Counts, Failure, Import, State, WaitReason
@@ -119,8 +119,7 @@ class SqlImports:
         self._connection = connection
 
     async def get(self, import_id: UUID) -> Import | None:
-        cursor = await _GET.run(self._connection, id=import_id)
-        row = await cursor.fetchone()
+        row = await _GET.fetch_one(self._connection, id=import_id)
         return _import(row) if row else None
 
     async def list_page(self, owner_id: UUID | None, request: PageRequest) -> Page[Import]:
@@ -143,11 +142,11 @@ class SqlImports:
     async def cancel(self, import_id: UUID) -> bool:
         cursor = await _CANCEL.run(self._connection, import_id=import_id)
         if cursor.rowcount:
-            await NOTIFY.run(self._connection, import_id=import_id)
+            await NOTIFY.execute(self._connection, import_id=import_id)
         return bool(cursor.rowcount)
 
     async def get_column_names(self, import_id: UUID) -> Sequence[str]:
-        row = await (await _GET_COLUMN_NAMES.run(self._connection, import_id=import_id)).fetchone()
+        row = await _GET_COLUMN_NAMES.fetch_one(self._connection, import_id=import_id)
         return row[0] if row else ()
 
     async def list_failed_rows(self, import_id: UUID, after: int, limit: int) -> Sequence[ErrorReportRow]:

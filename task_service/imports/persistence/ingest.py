@@ -8,7 +8,7 @@ from uuid import UUID
 from psycopg import sql
 from sqlalchemy import text
 
-from chassis.database.pool import Connection
+from chassis.database.connection import Connection
 from chassis.database.statement import Statement, copy_statement
 from chassis.database.unit_of_work import translate_constraint_violations
 from task_service.history.domain.events import Actor
@@ -131,7 +131,7 @@ class SqlIngest:
         self._events = events
 
     async def get_upload(self, import_id: UUID) -> StoredUpload:
-        row = await (await _GET_UPLOAD.run(self._connection, import_id=import_id)).fetchone()
+        row = await _GET_UPLOAD.fetch_one(self._connection, import_id=import_id)
         if row is None:
             raise LeaseLost
         return StoredUpload._make(row)
@@ -184,12 +184,12 @@ class SqlIngest:
         )
 
     async def add_counts(self, import_id: UUID, counts: Counts) -> None:
-        await _ADD_COUNTS.run(self._connection, import_id=import_id, **counts._asdict())
+        await _ADD_COUNTS.execute(self._connection, import_id=import_id, **counts._asdict())
 
     async def add_unknown_emails(self, import_id: UUID, digests: Collection[bytes]) -> int:
         # One more than the limit is enough to exceed it.
         added = list(islice(digests, MAX_UNKNOWN_EMAILS + 1))
-        row = await (await _ADD_UNKNOWN_EMAILS.run(self._connection, import_id=import_id, digests=added)).fetchone()
+        row = await _ADD_UNKNOWN_EMAILS.fetch_one(self._connection, import_id=import_id, digests=added)
         return int(row[0]) if row else 0
 
     async def insert_rows(self, rows: Sequence[CopyRows], on_sent: Callable[[], None]) -> None:
@@ -202,7 +202,7 @@ class SqlIngest:
 
     async def add_failed_rows(self, import_id: UUID, failed: Sequence[FailedRow]) -> None:
         size = sum(row.size for row in failed)
-        await _ADD_STORED_FAILED_ROWS.run(self._connection, import_id=import_id, rows=len(failed), size=size)
+        await _ADD_STORED_FAILED_ROWS.execute(self._connection, import_id=import_id, rows=len(failed), size=size)
         await self._copy_text(_COPY_FAILED_ROWS, ((import_id, row.record, row.line, list(row.cells)) for row in failed))
         errors = ((import_id, position, *error) for row in failed for position, error in enumerate(row.errors, 1))
         await self._copy_text(_COPY_ERRORS, errors)
@@ -230,7 +230,7 @@ class SqlIngest:
         return await cursor.fetchone() or {} if cursor.description else {}
 
     async def _notify(self, import_id: UUID) -> None:
-        await NOTIFY.run(self._connection, import_id=import_id)
+        await NOTIFY.execute(self._connection, import_id=import_id)
 
     async def _copy_binary(self, statement: sql.Composed, rows: Iterable[bytes], on_sent: Callable[[], None]) -> None:
         async with self._connection.cursor() as cursor, cursor.copy(statement) as copy:

@@ -7,7 +7,7 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 from sqlalchemy import bindparam, select, text
 
-from chassis.database.pool import Connection
+from chassis.database.connection import Connection
 from chassis.database.statement import Statement
 from chassis.kernel.ids import LAST_ID
 from chassis.kernel.pagination import Page, PageRequest
@@ -127,20 +127,20 @@ class SqlUndos:
         await _SAVE_SNAPSHOTS.run(self._connection, import_id=import_id, changes=Jsonb(values))
 
     async def start(self, import_id: UUID, actor: Actor) -> None:
-        await _START.run(
+        await _START.execute(
             self._connection,
             import_id=import_id,
             actor_id=actor.id,
             actor_role=actor.role,
             request_id=actor.request_id,
         )
-        await NOTIFY.run(self._connection, import_id=import_id)
+        await NOTIFY.execute(self._connection, import_id=import_id)
 
     async def lock_next(self) -> RunningUndo | None:
         row = await (await _LOCK_NEXT.run_by_name(self._connection)).fetchone()
         if row is None:
             return None
-        await _LIMIT_LOCK_WAITS.run(self._connection)
+        await _LIMIT_LOCK_WAITS.execute(self._connection)
         return RunningUndo(
             import_id=row["import_id"],
             owner_id=row["owner_id"],
@@ -152,7 +152,7 @@ class SqlUndos:
         )
 
     async def move_to_end(self, import_id: UUID) -> None:
-        await _MOVE_TO_END.run(self._connection, import_id=import_id)
+        await _MOVE_TO_END.execute(self._connection, import_id=import_id)
 
     async def list_candidates(self, undo: RunningUndo, *, limit: int, max_rows: int) -> UndoCandidates:
         owned = {
@@ -161,7 +161,7 @@ class SqlUndos:
             "last_id": undo.last_id,
             "max_rows": max_rows,
         }
-        row = await (await _FIND_END.run(self._connection, **owned)).fetchone()
+        row = await _FIND_END.fetch_one(self._connection, **owned)
         end = row[0] if row else None
         cursor = await _LIST_CANDIDATES.run(
             self._connection,
@@ -187,8 +187,8 @@ class SqlUndos:
             await _INSERT_CONFLICTS.run(
                 self._connection, import_id=import_id, task_ids=list(task_ids), reasons=[str(one) for one in reasons]
             )
-        await _DELETE_SNAPSHOTS.run(self._connection, import_id=import_id, checkpoint=step.checkpoint)
-        await _ADVANCE_CHECKPOINT.run(
+        await _DELETE_SNAPSHOTS.execute(self._connection, import_id=import_id, checkpoint=step.checkpoint)
+        await _ADVANCE_CHECKPOINT.execute(
             self._connection,
             import_id=import_id,
             checkpoint=step.checkpoint,
@@ -197,7 +197,7 @@ class SqlUndos:
             kept=len(step.conflicts),
             is_last=step.is_last,
         )
-        await NOTIFY.run(self._connection, import_id=import_id)
+        await NOTIFY.execute(self._connection, import_id=import_id)
 
     async def list_conflicts(self, import_id: UUID, request: PageRequest) -> Page[UndoConflict]:
         after = request.after_id

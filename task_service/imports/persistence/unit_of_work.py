@@ -4,7 +4,7 @@ A batch is one transaction over imports, tasks and history. The imports' unit of
 to the repositories of the other two.
 """
 
-from chassis.database.pool import Connection
+from chassis.database.connection import Connection
 from chassis.database.unit_of_work import SqlReadSession, SqlUnitOfWork
 from task_service.history.persistence.events import SqlEvents
 from task_service.idempotency.sql_records import SqlIdempotencyRecords

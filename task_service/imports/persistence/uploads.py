@@ -7,7 +7,7 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 from sqlalchemy import and_, bindparam, delete, func, insert, select, text, update
 
-from chassis.database.pool import Connection
+from chassis.database.connection import Connection
 from chassis.database.statement import Statement
 from chassis.tracing.spans import current_traceparent
 from task_service.imports.domain.duplicate_file import DuplicateImport, DuplicateState
@@ -105,7 +105,7 @@ class SqlUploads:
         status, assignee_id, labels = new.defaults
         options = (new.validate_only, new.max_errors, status, assignee_id, list(labels), new.on_duplicate)
         row = (new.id, new.owner_id, *new.actor, new.file_name, new.created_at, *options, current_traceparent())
-        await _INSERT.run(self._connection, **dict(zip(_INSERT_COLUMNS, row, strict=True)))
+        await _INSERT.execute(self._connection, **dict(zip(_INSERT_COLUMNS, row, strict=True)))
 
     async def queue(self, import_id: UUID, header: Header, upload: StoredUpload) -> bool:
         values = {
@@ -124,22 +124,22 @@ class SqlUploads:
             "next_line": header.lines + 1,
         }
         cursor = await _QUEUE.run(self._connection, **values)
-        await NOTIFY.run(self._connection, import_id=import_id)
+        await NOTIFY.execute(self._connection, import_id=import_id)
         return cursor.rowcount == 1
 
     async def find_duplicate_file(self, import_id: UUID, sha256: bytes) -> DuplicateImport | None:
-        await _LOCK_FILE_CONTENT.run(self._connection, import_id=import_id, sha256=sha256)
-        row = await (await _FIND_DUPLICATE_FILE.run(self._connection, import_id=import_id, sha256=sha256)).fetchone()
+        await _LOCK_FILE_CONTENT.execute(self._connection, import_id=import_id, sha256=sha256)
+        row = await _FIND_DUPLICATE_FILE.fetch_one(self._connection, import_id=import_id, sha256=sha256)
         return DuplicateImport(row[0], DuplicateState(row[1])) if row else None
 
     async def stored_bytes(self, owner_id: UUID) -> int:
-        await _LOCK_OWNER_QUOTA.run(self._connection, owner_id=str(owner_id))
-        row = await (await _STORED_BYTES.run(self._connection, owner_id=owner_id)).fetchone()
+        await _LOCK_OWNER_QUOTA.execute(self._connection, owner_id=str(owner_id))
+        row = await _STORED_BYTES.fetch_one(self._connection, owner_id=owner_id)
         return row[0] if row else 0
 
     async def stored_bytes_of_all(self) -> int:
-        await _LOCK_STORAGE.run(self._connection)
-        row = await (await _STORED_BYTES_OF_ALL.run(self._connection)).fetchone()
+        await _LOCK_STORAGE.execute(self._connection)
+        row = await _STORED_BYTES_OF_ALL.fetch_one(self._connection)
         return row[0] if row else 0
 
     async def find_expired(self, before: datetime) -> Sequence[UUID]:
@@ -147,14 +147,14 @@ class SqlUploads:
         return [row[0] for row in await cursor.fetchall()]
 
     async def mark_file_deleted(self, import_id: UUID) -> None:
-        await _MARK_FILE_DELETED.run(self._connection, import_id=import_id)
+        await _MARK_FILE_DELETED.execute(self._connection, import_id=import_id)
 
     async def lock_uploading(self, import_id: UUID) -> bool:
-        row = await (await _LOCK_UPLOADING.run(self._connection, import_id=import_id)).fetchone()
+        row = await _LOCK_UPLOADING.fetch_one(self._connection, import_id=import_id)
         return row is None or row[0] == "uploading"
 
     async def delete(self, import_id: UUID) -> None:
-        await _DELETE.run(self._connection, import_id=import_id)
+        await _DELETE.execute(self._connection, import_id=import_id)
 
     async def find_abandoned(self, before: datetime) -> Sequence[UUID]:
         cursor = await _FIND_ABANDONED.run(self._connection, before=before)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, select
 
-from chassis.database.pool import Connection
+from chassis.database.connection import Connection
 from chassis.database.statement import Statement
 from chassis.kernel.errors import QueryTooExpensive
 from chassis.kernel.pagination import Section
@@ -124,7 +124,7 @@ class SqlTaskLists:
         """Return the scope of the import that the query names. None for an unknown import, which has no tasks."""
         if query.import_id is None:
             return None
-        row = await (await _FIND_SCOPE.run(self._connection, id=query.import_id)).fetchone()
+        row = await _FIND_SCOPE.fetch_one(self._connection, id=query.import_id)
         return ImportScope._make(row) if row else None
 
 

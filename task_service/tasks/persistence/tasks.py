@@ -8,7 +8,7 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 from sqlalchemy import ARRAY, Uuid, any_, bindparam, delete, insert, select, text, update
 
-from chassis.database.pool import Connection
+from chassis.database.connection import Connection
 from chassis.database.statement import Statement
 from chassis.database.unit_of_work import translate_constraint_violations
 from task_service.history.domain.events import TaskEvent
@@ -91,11 +91,11 @@ class SqlTasks:
 
     async def add(self, task: Task) -> None:
         with translate_constraint_violations(_CONSTRAINTS):
-            await _ADD.run(self._connection, **_parameters(task))
+            await _ADD.execute(self._connection, **_parameters(task))
 
     async def add_with_event(self, task: Task, event: TaskEvent) -> None:
         with translate_constraint_violations(_CONSTRAINTS):
-            await _ADD_WITH_EVENT.run(self._connection, **_parameters(task), **event_parameters(event))
+            await _ADD_WITH_EVENT.execute(self._connection, **_parameters(task), **event_parameters(event))
 
     async def add_all(self, tasks: Sequence[Task]) -> Sequence[Task]:
         cursor = await _ADD_ALL.run(self._connection, tasks=Jsonb(tasks_to_json(tasks)))
@@ -114,7 +114,7 @@ class SqlTasks:
 
     async def update(self, task: Task) -> None:
         with translate_constraint_violations(_CONSTRAINTS):
-            await _UPDATE.run(self._connection, **_parameters(task))
+            await _UPDATE.execute(self._connection, **_parameters(task))
 
     async def remove_all(self, task_ids: Sequence[UUID]) -> None:
         await _REMOVE_ALL.run(self._connection, task_ids=list(task_ids))
@@ -133,7 +133,7 @@ class SqlTasks:
 
     async def lock_external_ids(self, owner_ids: Collection[UUID]) -> None:
         for owner_id in sorted(owner_ids):
-            await _LOCK_EXTERNAL_IDS.run(self._connection, owner_id=owner_id)
+            await _LOCK_EXTERNAL_IDS.execute(self._connection, owner_id=owner_id)
 
     async def find_by_external_ids(
         self, owner_id: UUID, external_ids: Collection[str], *, lock: bool
@@ -148,8 +148,7 @@ class SqlTasks:
         return [task for task in found if task.external_id in external_ids and task.deleted_at is None]
 
     async def _fetch_one(self, statement: Statement, task_id: UUID) -> Task | None:
-        cursor = await statement.run(self._connection, id=task_id)
-        row = await cursor.fetchone()
+        row = await statement.fetch_one(self._connection, id=task_id)
         return decode_task(row) if row else None
 
 

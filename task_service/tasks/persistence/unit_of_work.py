@@ -1,6 +1,6 @@
 """Sessions and unit of work of the use cases about tasks, in Postgres."""
 
-from chassis.database.pool import Connection
+from chassis.database.connection import Connection
 from chassis.database.scan_session import SqlScanSession
 from chassis.database.unit_of_work import SqlReadSession, SqlUnitOfWork
 from task_service.history.persistence.events import SqlEvents

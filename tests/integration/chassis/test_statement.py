@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime
 from uuid import UUID
 
+import psycopg
 import pytest
 import pytest_asyncio
 from psycopg.types.json import Jsonb
@@ -27,6 +28,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.schema import CreateTable
 
+from chassis.database.connection import MAX_KEPT_CURSORS
 from chassis.database.pool import open_pool
 from chassis.database.statement import ExpandingParameter, Statement
 
@@ -118,6 +120,33 @@ async def test_update_returns_the_row_count(connection):
     statement = Statement(update(things).where(things.c.id == bindparam("which")).values(name="x"))
     assert (await statement.run(connection, which=SECOND)).rowcount == 1
     assert (await statement.run(connection, which=FIRST)).rowcount == 0
+
+
+async def test_one_row_is_read_again_and_again(connection):
+    """The kept cursor of a statement takes other types, finds no row and fails, without an effect on its next run."""
+    update_name = Statement(update(things).where(things.c.id == bindparam("which")).values(name=bindparam("new_name")))
+    find = Statement(select(things.c.name, things.c.many).where(things.c.id == bindparam("which")))
+    await ADD.execute(connection, **{**VALUES, "data": Jsonb(VALUES["data"])})
+    await ADD.execute(connection, **NULLS)
+    assert await find.fetch_one(connection, which=FIRST) == (VALUES["name"], 2**53)
+    assert await find.fetch_one(connection, which=SECOND) == (None, None)
+    assert await find.fetch_one(connection, which=UUID(int=3)) is None
+    with pytest.raises(psycopg.errors.InvalidTextRepresentation):
+        await find.fetch_one(connection, which="no id")
+    assert await update_name.execute(connection, which=str(FIRST), new_name=7) == 1
+    assert await update_name.execute(connection, which=UUID(int=3), new_name="x") == 0
+    assert await find.fetch_one(connection, which=str(FIRST)) == ("7", 2**53)
+
+
+async def test_connection_keeps_the_cursors_of_few_statements(connection):
+    """A service with statements of any number of shapes does not fill its memory with cursors."""
+    texts = [f"SELECT {number}" for number in range(MAX_KEPT_CURSORS + 1)]
+    first = connection.kept_cursor(texts[0])
+    assert connection.kept_cursor(texts[0]) is first
+    cursors = {id(cursor): cursor for cursor in map(connection.kept_cursor, texts)}
+    assert len(cursors) == MAX_KEPT_CURSORS + 1
+    assert connection.kept_cursor(texts[-1]) is [*cursors.values()][-1]
+    assert connection.kept_cursor(texts[0]) is not first
 
 
 def test_in_list_is_refused_at_compile_time():

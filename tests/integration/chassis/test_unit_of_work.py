@@ -6,7 +6,8 @@ import logging
 import pytest
 from psycopg_pool import AsyncConnectionPool
 
-from chassis.database.pool import Connection, Pool, open_pool
+from chassis.database.connection import Connection
+from chassis.database.pool import Pool, open_pool
 from chassis.database.unit_of_work import SqlReadSession, SqlUnitOfWork
 from chassis.kernel.errors import Unavailable
 
