@@ -5,8 +5,8 @@ Without a limit, calls queue until their callers have given up, and the work for
 neither counted nor logged. The limit of pending requests keeps held calls far below it.
 """
 
-from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
@@ -84,8 +84,8 @@ class LoadShedInterceptor(ContextInterceptor):
         self._kinds = {path: STREAM if is_streaming(method) else CALL for path, method in methods_of(services)}
         self._exempt = {_HEALTH_CHECK} | {method for method, access in policy.items() if is_internal(access)}
 
-    @asynccontextmanager
-    async def call_context(self, context: Context, method: str) -> AsyncIterator[None]:  # noqa: ARG002 - the interface
+    @contextmanager
+    def call_context(self, context: Context, method: str) -> Iterator[None]:  # noqa: ARG002 - the interface
         if method in self._exempt:
             yield
             return

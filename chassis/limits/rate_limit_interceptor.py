@@ -1,12 +1,14 @@
 """Rate limit for calls without a token, for clients that connect without a gateway."""
 
-from collections.abc import AsyncIterator, Collection, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
 from urllib.parse import unquote
+
+from grpc_interceptor.server import AsyncServerInterceptor
 
 from chassis.kernel.errors import DomainError
 from chassis.limits.rate_limit import AddressRateLimiter, Network, is_in_networks
-from chassis.rpc.interceptor import Context, ContextInterceptor
+from chassis.rpc.interceptor import Context, is_stream
 
 
 class TooManyCalls(DomainError):
@@ -16,7 +18,7 @@ class TooManyCalls(DomainError):
         super().__init__(retry_after_seconds=retry_after_seconds)
 
 
-class RateLimitInterceptor(ContextInterceptor):
+class RateLimitInterceptor(AsyncServerInterceptor):
     """Interceptor that limits the calls of some methods by the peer's address.
 
     Trusted peers are exempt: they have their own limits.
@@ -27,15 +29,22 @@ class RateLimitInterceptor(ContextInterceptor):
         self._methods = frozenset(methods)
         self._trusted = tuple(trusted)
 
-    @asynccontextmanager
-    async def call_context(self, context: Context, method: str) -> AsyncIterator[None]:
-        if method in self._methods:
-            address = peer_address(context.peer())
-            if not self._is_trusted(address):
-                retry_after_seconds = await self._limiter.hit(address)
-                if retry_after_seconds is not None:
-                    raise TooManyCalls(retry_after_seconds=retry_after_seconds)
-        yield
+    async def intercept(
+        self, method: Callable[..., Any], request_or_iterator: Any, context: Any, method_name: str
+    ) -> Any:
+        await self._check(context, method_name)
+        response = method(request_or_iterator, context)
+        return response if is_stream(method) else await response
+
+    async def _check(self, context: Context, method: str) -> None:
+        if method not in self._methods:
+            return
+        address = peer_address(context.peer())
+        if self._is_trusted(address):
+            return
+        retry_after_seconds = await self._limiter.hit(address)
+        if retry_after_seconds is not None:
+            raise TooManyCalls(retry_after_seconds=retry_after_seconds)
 
     def _is_trusted(self, address: str) -> bool:
         return is_in_networks(address, self._trusted)

@@ -1,7 +1,7 @@
 """Limit of open streams for each caller, so that one caller can't use up the capacity of a process."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
@@ -49,8 +49,8 @@ class StreamLimitInterceptor(ContextInterceptor):
             return await continuation(handler_call_details)
         return await super().intercept_service(continuation, handler_call_details)  # type: ignore[no-untyped-call]
 
-    @asynccontextmanager
-    async def call_context(self, context: Context, method: str) -> AsyncIterator[None]:  # noqa: ARG002 - one count for all methods
+    @contextmanager
+    def call_context(self, context: Context, method: str) -> Iterator[None]:  # noqa: ARG002 - one count for all methods
         caller = current_caller().id
         if self._open[caller] >= self._max_streams:
             SHED_CALLS.labels(CALLER).inc()

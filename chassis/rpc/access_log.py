@@ -1,8 +1,8 @@
 """Access log and metrics of calls, refused calls included."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import grpc
 import structlog
@@ -35,8 +35,8 @@ class AccessLogInterceptor(ContextInterceptor):
     def __init__(self, metrics: ServerMetrics) -> None:
         self._metrics = metrics
 
-    @asynccontextmanager
-    async def call_context(self, context: Context, method: str) -> AsyncIterator[None]:
+    @contextmanager
+    def call_context(self, context: Context, method: str) -> Iterator[None]:
         metrics = self._metrics.of(method)
         started = metrics.record_start()
         error: BaseException | None = None

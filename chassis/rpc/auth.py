@@ -1,8 +1,8 @@
 """Authentication and authorization of calls: the interceptor that every service shares."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from chassis.kernel.errors import DomainError, Unavailable
 from chassis.kernel.identity import Caller
@@ -74,8 +74,8 @@ class JwtInterceptor(ContextInterceptor):
         self._policy = policy
         self._roles: frozenset[str] = frozenset().union(*(access.roles for access in policy.values()))
 
-    @asynccontextmanager
-    async def call_context(self, context: Context, method: str) -> AsyncIterator[None]:
+    @contextmanager
+    def call_context(self, context: Context, method: str) -> Iterator[None]:
         if not self._verifier.is_ready and method not in HEALTH_METHODS:
             raise NotReady
         access = self._policy.get(method)
@@ -103,11 +103,11 @@ class JwtInterceptor(ContextInterceptor):
         enter_caller(caller)  # before the access check, so that the log names a refused caller
         if not access.admits(caller):
             raise _denial(access, caller)
-        async with self._while_token_is_valid(token):
+        with self._while_token_is_valid(token):
             yield
 
-    @asynccontextmanager
-    async def _while_token_is_valid(self, token: str) -> AsyncIterator[None]:
+    @contextmanager
+    def _while_token_is_valid(self, token: str) -> Iterator[None]:
         """Cancel the call when the token becomes invalid, and raise the reason."""
         task = asyncio.current_task()
         token_errors: list[Unauthenticated] = []

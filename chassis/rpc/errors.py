@@ -1,9 +1,8 @@
 """Errors on the wire: domain errors become google.rpc.Status with details (AIP-193), unknown errors a constant."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import grpc
 import structlog
@@ -12,11 +11,12 @@ from google.protobuf.descriptor import Descriptor, ServiceDescriptor
 from google.protobuf.message import DecodeError, Message
 from google.rpc import error_details_pb2, status_pb2
 from grpc.aio import AbortError
+from grpc_interceptor.server import AsyncServerInterceptor
 
 from chassis.kernel.errors import DomainError, Invalid, Unavailable
 from chassis.logs import describe_error
 from chassis.rpc.field_paths import find_field_path
-from chassis.rpc.interceptor import Context, ContextInterceptor
+from chassis.rpc.interceptor import Context, is_stream
 from chassis.rpc.methods import methods_of
 from chassis.rpc.request_context import REQUEST_ID_KEY, request_id
 
@@ -99,7 +99,7 @@ class RichStatus:
         packed: bytes = status_pb2.Status(code=number, message=self.message, details=details).SerializeToString()
         return packed
 
-    async def abort(self, context: Context) -> None:
+    async def abort(self, context: Context) -> NoReturn:
         """End the call with this status. Always raises."""
         await context.abort(
             self.code, self.message, trailing_metadata=((DETAILS_KEY, self.pack()), (REQUEST_ID_KEY, request_id()))
@@ -147,7 +147,7 @@ def read_status(error: grpc.RpcError) -> RichStatus:
     return RichStatus(code, message, reason, tuple(violations), retry_after_seconds, is_retryable_elsewhere, metadata)
 
 
-class ErrorInterceptor(ContextInterceptor):
+class ErrorInterceptor(AsyncServerInterceptor):
     """Interceptor that turns exceptions into statuses. Nothing else does.
 
     A domain error gets the status of its nearest class in the table. Any other exception becomes INTERNAL with a
@@ -160,20 +160,37 @@ class ErrorInterceptor(ContextInterceptor):
         self._table = {**KERNEL_STATUS, **table}
         self._requests: dict[str, Descriptor] = {path: method.input_type for path, method in methods_of(services)}
 
-    @asynccontextmanager
-    async def call_context(self, context: Context, method: str) -> AsyncIterator[None]:
+    async def intercept(
+        self, method: Callable[..., Any], request_or_iterator: Any, context: Any, method_name: str
+    ) -> Any:
+        if is_stream(method):
+            return self._stream(method, request_or_iterator, context, method_name)
         try:
-            yield
-        except AbortError:
-            raise
-        except DomainError as error:
+            return await method(request_or_iterator, context)
+        except Exception as error:  # noqa: BLE001 - the caller gets a status for every error
+            await self._abort(error, context, method_name)
+
+    async def _stream(
+        self, method: Callable[..., Any], request_or_iterator: Any, context: Context, method_name: str
+    ) -> AsyncIterator[Any]:
+        try:
+            async for message in method(request_or_iterator, context):
+                yield message
+        except Exception as error:  # noqa: BLE001 - the caller gets a status for every error
+            await self._abort(error, context, method_name)
+
+    async def _abort(self, error: Exception, context: Context, method: str) -> NoReturn:
+        """End the call with the status of an error, unless the handler has ended it."""
+        if isinstance(error, AbortError):
+            raise error
+        if isinstance(error, DomainError):
             status = rich_status(self.status_code(error), error, self._requests.get(method))
             _explain(status.reason, error.__cause__ if isinstance(error, Unavailable) else None)
-            await status.abort(context)
-        except Exception as error:
-            _explain("INTERNAL", error)
-            log.exception("unhandled exception", method=method)
-            await RichStatus(grpc.StatusCode.INTERNAL, "internal error", "INTERNAL").abort(context)
+        else:
+            status = RichStatus(grpc.StatusCode.INTERNAL, "internal error", "INTERNAL")
+            _explain(status.reason, error)
+            log.error("unhandled exception", method=method, exc_info=error)
+        await status.abort(context)
 
     def status_code(self, error: DomainError) -> grpc.StatusCode:
         """Return the status of the error's nearest class in the table."""

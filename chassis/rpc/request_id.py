@@ -1,7 +1,7 @@
 """Request id of a call."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from chassis.rpc.interceptor import Context, ContextInterceptor
 from chassis.rpc.request_context import (
@@ -19,8 +19,8 @@ class RequestIdInterceptor(ContextInterceptor):
     It also stores the deadline of the call, and adds to the trailers what the call sets. An error has its own trailers.
     """
 
-    @asynccontextmanager
-    async def call_context(self, context: Context, method: str) -> AsyncIterator[None]:  # noqa: ARG002 - the interface
+    @contextmanager
+    def call_context(self, context: Context, method: str) -> Iterator[None]:  # noqa: ARG002 - the interface
         received = next((value for key, value in context.invocation_metadata() or () if key == REQUEST_ID_KEY), None)
         request_id = accept_request_id(received if isinstance(received, str) else None)
         enter_request(request_id)

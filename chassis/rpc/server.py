@@ -28,7 +28,6 @@ from chassis.rpc.call_metrics import ServerMetrics
 from chassis.rpc.errors import ErrorInterceptor, StatusTable
 from chassis.rpc.handler_cache import HandlerCache
 from chassis.rpc.health_servicer import HealthServicer
-from chassis.rpc.interceptor import ContextInterceptor
 from chassis.rpc.methods import methods_of
 from chassis.rpc.receive import ReceiveInterceptor
 from chassis.rpc.request_id import RequestIdInterceptor
@@ -129,7 +128,7 @@ class GrpcServer:
         status: StatusTable,
         with_reflection: bool,
         drain_seconds: float,
-        interceptors: Sequence[ContextInterceptor] = (),
+        interceptors: Sequence[aio.ServerInterceptor] = (),
         certificates: CertificateReloader | None = None,
         capacity: Capacity = DEFAULT_CAPACITY,
         request_timeout_seconds: float = REQUEST_TIMEOUT_SECONDS,

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Self
 
+from grpc import aio
+
 from chassis.limits.load_shed import Capacity
 from chassis.probes.process_status import ProcessStatus
 from chassis.rpc.errors import StatusTable
-from chassis.rpc.interceptor import ContextInterceptor
 from chassis.rpc.server import GrpcServer, Registration
 from chassis.rpc.settings import GrpcServiceSettings
 from chassis.rpc.trust import TrustState
@@ -47,7 +48,7 @@ class GrpcServers:
         certificates: CertificateReloader | None,
         capacity: Capacity,
         process_status: ProcessStatus,
-        public_interceptors: Sequence[ContextInterceptor] = (),
+        public_interceptors: Sequence[aio.ServerInterceptor] = (),
     ) -> Self:
         """Create both servers, or only the public one without `internal_listen`."""
         create = partial(

@@ -4,8 +4,8 @@ OpenTelemetry's own server interceptor does not fit (docs/adr/0012-tracing.md).
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 
 import grpc
 from google.protobuf.descriptor import ServiceDescriptor
@@ -48,8 +48,8 @@ class TracingInterceptor(ContextInterceptor):
         self._internal = {path for path, _ in methods if (access := policy.get(path)) and is_internal(access)}
         self._link_only = link_only
 
-    @asynccontextmanager
-    async def call_context(self, context: Context, method: str) -> AsyncIterator[None]:
+    @contextmanager
+    def call_context(self, context: Context, method: str) -> Iterator[None]:
         parent = remote_parent(_trace_headers(context))
         if method not in self._attributes or (parent is None and method in self._internal):
             yield
