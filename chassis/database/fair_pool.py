@@ -45,12 +45,8 @@ class FairPool:
         key = self._caller_key()
         if key is None:
             return await self._connections.getconn()
-        try:
-            with CALLERS_WAITING.track_inprogress():
-                await self._limiter.acquire(key, timeout_seconds=MAX_WAIT_SECONDS)
-        except TimeoutError:
-            SHED_CALLS.labels(CONNECTION).inc()
-            raise Overloaded from None
+        if not self._limiter.try_acquire(key):
+            await self._wait_for_turn(key)
         try:
             connection = await self._connections.getconn()
         except BaseException:
@@ -58,6 +54,14 @@ class FairPool:
             raise
         self._keys[connection] = key
         return connection
+
+    async def _wait_for_turn(self, key: Hashable) -> None:
+        try:
+            with CALLERS_WAITING.track_inprogress():
+                await self._limiter.acquire(key, timeout_seconds=MAX_WAIT_SECONDS)
+        except TimeoutError:
+            SHED_CALLS.labels(CONNECTION).inc()
+            raise Overloaded from None
 
     async def putconn(self, conn: Connection) -> None:
         """Return a connection and give the turn to the next caller."""

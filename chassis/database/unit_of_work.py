@@ -40,8 +40,10 @@ class SqlReadSession:
         """Create the repositories on this connection."""
 
     async def __aenter__(self) -> Self:
-        with translate_outages():
+        try:
             self._connection = await self._pool.getconn()
+        except OUTAGES as error:
+            raise Unavailable from error
         self.bind(self._connection)
         return self
 

@@ -29,10 +29,16 @@ class FairLimiter:
         """Return the context in which a slot is held. Entering it raises NoFreeSlot after the timeout."""
         return Slot(self, key, timeout_seconds)
 
+    def try_acquire(self, key: Hashable) -> bool:
+        """Take a slot if one is free and no holder of the key waits. Return whether it was taken."""
+        is_free = key not in self._waiting and self._has_room(key)
+        if is_free:
+            self._held.add(key)
+        return is_free
+
     async def acquire(self, key: Hashable, *, timeout_seconds: float | None = None) -> None:
         """Wait for a free slot and take it. Raises TimeoutError after the timeout, if there is one."""
-        if key not in self._waiting and self._has_room(key):
-            self._held.add(key)
+        if self.try_acquire(key):
             return
         granted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(key, deque()).append(granted)
@@ -49,6 +55,10 @@ class FairLimiter:
     def release(self, key: Hashable) -> None:
         """Give the slot to the next key in turn."""
         self._held.remove(key)
+        if self._waiting:
+            self._serve()
+
+    def _serve(self) -> None:
         while (key := self._next_key()) is not None:
             waiters = self._waiting[key]
             waiter = waiters.popleft()
@@ -62,8 +72,8 @@ class FairLimiter:
                 del self._waiting[key]
 
     def _has_room(self, key: Hashable) -> bool:
-        has_room = self._max_total is None or self._held.total < self._max_total
-        return has_room and self._held[key] < self._max_per_key
+        has_total_room = self._max_total is None or self._held.total < self._max_total
+        return has_total_room and self._held[key] < self._max_per_key
 
     def _next_key(self) -> Hashable | None:
         return next((key for key in self._waiting if self._has_room(key)), None)
