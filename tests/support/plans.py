@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import psycopg
 
@@ -38,6 +38,10 @@ class ExplainedConnection:
     def __init__(self, connection: psycopg.AsyncConnection[Any]) -> None:
         self._connection = connection
         self.plans: list[Plan] = []
+
+    def kept_cursor(self, _: str) -> Self:
+        """Return what runs a statement: this connection, which takes a new cursor for each."""
+        return self
 
     async def execute(self, statement: str, values: Mapping[str, Any]) -> Any:
         cursor = await self._connection.execute("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + statement, values)

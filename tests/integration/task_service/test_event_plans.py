@@ -1,6 +1,6 @@
 """Query plans of a user's events: their cost does not grow with the events of others."""
 
-from typing import Any
+from typing import Any, Self
 from uuid import UUID
 
 import psycopg
@@ -62,6 +62,10 @@ class ExplainedConnection:
     def __init__(self, connection: psycopg.AsyncConnection[Any]) -> None:
         self._connection = connection
         self.blocks: list[int] = []
+
+    def kept_cursor(self, _: str) -> Self:
+        """Return what runs a statement: this connection, which takes a new cursor for each."""
+        return self
 
     async def execute(self, statement: str, values: dict[str, Any]) -> Any:
         cursor = await self._connection.execute("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + statement, values)
