@@ -35,3 +35,13 @@ DEPENDENCY_UP = Gauge(
     multiprocess_mode="mostrecent",
 )
 LOOP_FAILURES = Counter("background_loop_failures", "Failed runs of a background loop", ["loop"])
+
+
+class InProgress:
+    """Number of things in progress, which its gauge reads only when Prometheus asks for it. One thread changes it."""
+
+    __slots__ = ("count",)
+
+    def __init__(self, gauge: Gauge) -> None:
+        self.count = 0
+        gauge.set_function(lambda: self.count)

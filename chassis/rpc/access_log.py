@@ -40,7 +40,7 @@ class AccessLogInterceptor(ContextInterceptor):
         metrics = self._metrics.of(method)
         started = metrics.record_start()
         error: BaseException | None = None
-        SERVER_IN_FLIGHT.inc()
+        SERVER_IN_FLIGHT.count += 1
         try:
             yield
         except BaseException as raised:
@@ -48,7 +48,7 @@ class AccessLogInterceptor(ContextInterceptor):
             raise
         finally:
             status = status_code(context, error)
-            SERVER_IN_FLIGHT.dec()
+            SERVER_IN_FLIGHT.count -= 1
             seconds = metrics.record_end(started, status)
             if method not in HEALTH_METHODS:  # orchestrators call health every few seconds: counted, not logged
                 log.info("call", method=method, status=status.name, ms=round(seconds * 1000, 2))

@@ -8,6 +8,7 @@ import grpc
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from prometheus_client import Counter, Gauge, Histogram
 
+from chassis.metrics import InProgress
 from chassis.rpc.methods import methods_of, split_path
 
 _METHOD_LABELS = ("grpc_type", "grpc_service", "grpc_method")
@@ -22,7 +23,7 @@ SERVER_SECONDS = Histogram(
     _METHOD_LABELS,
     buckets=_BUCKETS,
 )
-SERVER_IN_FLIGHT = Gauge("grpc_server_in_flight", "Calls in progress")
+SERVER_IN_FLIGHT = InProgress(Gauge("grpc_server_in_flight", "Calls in progress"))
 CLIENT_STARTED = Counter(
     "grpc_client_started", "Unary calls to other services; a repetition counts again", _METHOD_LABELS
 )

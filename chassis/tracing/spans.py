@@ -28,15 +28,19 @@ def is_enabled() -> bool:
     return not isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider)
 
 
+def span_context(context: Context | None = None) -> SpanContext | None:
+    """Return the ids of the current span, or of that in a context; None outside a trace."""
+    span = trace.get_current_span(context)
+    if span is trace.INVALID_SPAN:  # saves two more steps in each call of a process that is not traced
+        return None
+    found = span.get_span_context()
+    return found if found.is_valid else None
+
+
 def is_sampled(context: Context | None = None) -> bool:
     """Return True if spans of the trace are recorded: the current one, or that of a context."""
-    return trace.get_current_span(context).get_span_context().trace_flags.sampled
-
-
-def span_context() -> SpanContext | None:
-    """Return the ids of the current span; None outside a trace."""
-    current = trace.get_current_span().get_span_context()
-    return current if current.is_valid else None
+    found = span_context(context)
+    return found is not None and found.trace_flags.sampled
 
 
 def trace_metadata() -> Metadata:
@@ -58,7 +62,7 @@ def remote_parent(headers: Mapping[str, str]) -> Context | None:
     if "traceparent" not in headers:
         return None
     context = _PROPAGATOR.extract(headers, Context())
-    return context if trace.get_current_span(context).get_span_context().is_valid else None
+    return context if span_context(context) else None
 
 
 def continue_trace(parent: Context) -> None:

@@ -2,10 +2,12 @@
 
 import time
 from collections.abc import Iterable
+from functools import lru_cache
 
 import structlog
 from prometheus_client import Counter, Gauge, Histogram
 
+from chassis.metrics import InProgress
 from chassis.rpc.request_context import REQUEST_ID_KEY, accept_request_id, enter_request
 from gateway.transport.asgi import AsgiApp, Message, Receive, Scope, Send, header_values
 from gateway.transport.errors.http_errors import HttpError
@@ -20,7 +22,7 @@ REQUEST_SECONDS = Histogram(
     ["method", "route"],
     buckets=(0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60),
 )
-REQUESTS_IN_FLIGHT = Gauge("http_requests_in_flight", "HTTP requests in progress, also watches and uploads")
+REQUESTS_IN_FLIGHT = InProgress(Gauge("http_requests_in_flight", "HTTP requests in progress, also watches and uploads"))
 
 _REQUEST_ID_HEADER = REQUEST_ID_KEY.encode()
 # nginx uses this status too for a request whose client disconnects before the response.
@@ -36,6 +38,12 @@ log = structlog.get_logger("access")
 def method_label(method: str) -> str:
     """Return the label of a method in the metrics."""
     return method if method in METHODS else OTHER_METHOD
+
+
+@lru_cache(maxsize=1000)  # more than there are routes, methods and statuses
+def _metrics_of(method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+    """Return the metrics with these labels: finding them costs as much as counting."""
+    return REQUESTS.labels(method, route, status), REQUEST_SECONDS.labels(method, route)
 
 
 def request_id_of(headers: Iterable[tuple[bytes, bytes]]) -> str:
@@ -60,7 +68,7 @@ class AccessLog:
         request_id = accept_request_id(request_id_of(scope["headers"]))
         enter_request(request_id)
         status = _CLIENT_CLOSED_REQUEST
-        REQUESTS_IN_FLIGHT.inc()
+        REQUESTS_IN_FLIGHT.count += 1
 
         async def send_with_request_id(message: Message) -> None:
             nonlocal status
@@ -72,11 +80,12 @@ class AccessLog:
         try:
             await self._app(scope, receive, send_with_request_id)
         finally:
-            REQUESTS_IN_FLIGHT.dec()
+            REQUESTS_IN_FLIGHT.count -= 1
             seconds = time.perf_counter() - started_at
             route = scope.get(ROUTE_KEY, "")
             method = method_label(scope["method"])
-            REQUESTS.labels(method, route, status).inc()
-            REQUEST_SECONDS.labels(method, route).observe(seconds)
+            count, duration = _metrics_of(method, route, status)
+            count.inc()
+            duration.observe(seconds)
             if route not in PROBE_ROUTES:
                 log.info("request", method=method, route=route, status=status, ms=round(seconds * 1000, 2))
