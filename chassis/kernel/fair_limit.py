@@ -43,8 +43,11 @@ class FairLimiter:
         granted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(key, deque()).append(granted)
         try:
-            async with asyncio.timeout(timeout_seconds):
+            if timeout_seconds is None:
                 await granted
+            else:
+                async with asyncio.timeout(timeout_seconds):
+                    await granted
         except BaseException:
             if granted.done() and not granted.cancelled():
                 self.release(key)
