@@ -25,6 +25,12 @@ class FairLimiter:
         self._held = HolderCounts[Hashable]()
         self._waiting: OrderedDict[Hashable, deque[asyncio.Future[None]]] = OrderedDict()
 
+    def set_max_per_key(self, number: int) -> None:
+        """Change the limit of each key. Holders above a lower one keep their slots; a higher one lets waiters start."""
+        if number != self._max_per_key:
+            self._max_per_key = number
+            self._serve()
+
     def slot(self, key: Hashable, *, timeout_seconds: float) -> "Slot":
         """Return the context in which a slot is held. Entering it raises NoFreeSlot after the timeout."""
         return Slot(self, key, timeout_seconds)
@@ -62,6 +68,7 @@ class FairLimiter:
             self._serve()
 
     def _serve(self) -> None:
+        """Give free slots to the keys that wait, in turn."""
         while (key := self._next_key()) is not None:
             waiters = self._waiting[key]
             waiter = waiters.popleft()

@@ -54,7 +54,11 @@ class ConcurrencyLimit:
         max_concurrent_per_caller = _half(max_concurrent)
         self._slots = FairLimiter(max_total=max_concurrent, max_per_key=max_concurrent_per_caller)
         self._max_active_per_caller = max_active_per_caller
-        self._active = ActiveLimiter(max_active=max_active_per_caller, max_active_seconds=MAX_ACTIVE_SECONDS)
+        self._active = ActiveLimiter(
+            max_active=max_active_per_caller,
+            max_active_seconds=MAX_ACTIVE_SECONDS,
+            max_active_alone=2 * max_active_per_caller,
+        )
         self._max_total = max_concurrent + max_queued
         self._max_per_caller = max_concurrent_per_caller + _half(max_queued)
         self._queue_timeout_seconds = queue_timeout_seconds

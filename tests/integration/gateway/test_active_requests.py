@@ -9,7 +9,7 @@ from taskmanager.auth.v1 import auth_service_pb2
 from taskmanager.imports.v1 import import_pb2
 from taskmanager.tasks.v1 import task_pb2
 
-from chassis.limits import caller_turns
+from chassis.limits import active_limit, caller_turns
 from gateway.server import run_server
 from gateway.transport.request import concurrency_limit
 from tests.integration.gateway.conftest import settings
@@ -35,6 +35,20 @@ async def test_further_requests_of_a_caller_wait(services, monkeypatch):
         services.respond_with("CreateTask", task_pb2.Task(id="t2"))
         created = await client.post("/api/v1/tasks", json={"title": "x"}, headers={"authorization": "Bearer b"})
         assert (created.status_code, services.calls) == (201, 3)
+        release.set()
+        assert [(await request).status_code for request in requests] == [200] * 5
+
+
+async def test_caller_that_is_alone_has_twice_as_many(services, monkeypatch):
+    """Nobody waits for its requests, so a few more of them are worked on together."""
+    monkeypatch.setattr(concurrency_limit, "MAX_ACTIVE_SECONDS", LONG_SECONDS)
+    monkeypatch.setattr(active_limit, "ALONE_SECONDS", 0.0)
+    async with running_gateway(services, **LIMITS) as (_, client):
+        _, release = slow_get_task(services)
+        requests = start_requests(client, "a", 5)
+        await until(lambda: services.calls == 4)
+        await until(lambda: in_flight() == 5)
+        assert services.calls == 4
         release.set()
         assert [(await request).status_code for request in requests] == [200] * 5
 

@@ -2,6 +2,9 @@
 
 import asyncio
 
+import pytest
+
+from chassis.limits import active_limit
 from chassis.limits.active_limit import ActiveLimiter
 from tests.support.waiting import until
 
@@ -43,6 +46,25 @@ async def test_calls_above_the_limit_wait_in_order():
     calls.release()
     await asyncio.gather(*tasks)
     assert calls.started == ["a1", "a2", "b1", "a3", "a4"]
+
+
+async def test_key_that_is_alone_may_have_more(monkeypatch: pytest.MonkeyPatch):
+    """Calls that wait start as soon as a key is alone. The next call of another key brings the limit back."""
+    calls = Calls(ActiveLimiter(max_active=1, max_active_seconds=FOREVER, max_active_alone=3))
+    monkeypatch.setattr(active_limit, "ALONE_SECONDS", FOREVER)
+    tasks = calls.start("a1", "a2", "b1", "b2")
+    await settle()
+    assert calls.started == ["a1", "b1"]
+    monkeypatch.setattr(active_limit, "ALONE_SECONDS", 0.0)
+    tasks += calls.start("a3", "a4")
+    await settle()
+    assert sorted(calls.started) == ["a1", "a2", "a3", "b1", "b2"]
+    monkeypatch.setattr(active_limit, "ALONE_SECONDS", FOREVER)
+    tasks += calls.start("c1", "c2")
+    await settle()
+    assert sorted(calls.started) == ["a1", "a2", "a3", "b1", "b2", "c1"]
+    calls.release()
+    await asyncio.gather(*tasks)
 
 
 async def test_slow_calls_let_the_next_ones_start():
