@@ -8,6 +8,8 @@ import os
 # Before the first import of gRPC: its fork handlers run in each child that is started as another user, and a child has
 # crashed in them. Such children only replace themselves by Postgres.
 os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
+# As in the processes of the services.
+os.environ["GRPC_EXPERIMENTS"] = "-event_engine_client,-event_engine_listener"
 
 import hypothesis
 import pytest

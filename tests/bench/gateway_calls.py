@@ -64,7 +64,7 @@ def sample_page() -> task_service_pb2.ListTasksResponse:
 async def process(*arguments: str, checkout: Path, log: Path, port: int, **environment: str) -> AsyncIterator[int]:
     """Run `python -m arguments` of a checkout."""
     path = os.pathsep.join(map(str, (checkout, checkout / "protos" / "gen")))
-    environment = {**os.environ, "GRPC_VERBOSITY": "NONE", **environment, "PYTHONPATH": path}
+    environment = {**os.environ, **environment, "PYTHONPATH": path}
     async with running_module(*arguments, port=port, log=log, environment=environment, folder=checkout) as pid:
         yield pid
 

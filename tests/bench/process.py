@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from deploy.local.host.free_ports import HOST
+from deploy.local.services.python_process import GRPC_ENVIRONMENT
 
 _START_SECONDS = 30
 
@@ -19,7 +20,7 @@ async def running_module(
     with log.open("ab") as output:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", *arguments),
-            env=environment,
+            env={**GRPC_ENVIRONMENT, **environment},
             cwd=folder,
             stdout=output,
             stderr=output,

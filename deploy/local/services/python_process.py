@@ -8,6 +8,13 @@ from typing import TypedDict, Unpack
 from deploy.local.host.repository import REPOSITORY_ROOT
 from deploy.local.supervision.process import ProcessSpec
 
+GRPC_ENVIRONMENT = {
+    "GRPC_VERBOSITY": "NONE",  # the C core logs lines that are not JSON
+    # Its older transport: a call costs the gateway 11 % less CPU (docs/adr/0015-cpu-of-a-call.md).
+    "GRPC_EXPERIMENTS": "-event_engine_client,-event_engine_listener",
+}
+"""Environment of gRPC, which reads it when it is imported. The images have it too (deploy/docker/Dockerfile)."""
+
 
 class _SpecOptions(TypedDict, total=False):
     readiness_probe: Callable[[], Awaitable[bool]]
@@ -33,10 +40,10 @@ def python_process(
         name=name,
         argv=(sys.executable, "-m", module, *arguments),
         env={
+            **GRPC_ENVIRONMENT,
             **os.environ,
             "PYTHONPATH": os.pathsep.join(filter(None, path)),
             "PYTHONUNBUFFERED": "1",
-            "GRPC_VERBOSITY": os.environ.get("GRPC_VERBOSITY", "NONE"),  # the C core logs lines that are not JSON
             **environment,
         },
         **spec_options,
