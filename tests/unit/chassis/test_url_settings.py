@@ -127,7 +127,7 @@ def errors(monkeypatch, capsys, settings: type[Settings], name: str, url: str) -
     )
 
 
-def test_every_service_has_url_settings_here():
+def test_all_url_settings_are_tested_here():
     assert {found.__module__.partition(".")[0] for found, _ in URL_SETTINGS} == {
         "auth_service",
         "chassis",
