@@ -40,7 +40,7 @@ class SqlReadSession:
         """Create the repositories on this connection."""
 
     async def __aenter__(self) -> Self:
-        try:
+        try:  # not translate_outages: a generator costs each call several functions
             self._connection = await self._pool.getconn()
         except OUTAGES as error:
             raise Unavailable from error

@@ -127,7 +127,7 @@ def errors(monkeypatch, capsys, settings: type[Settings], name: str, url: str) -
     )
 
 
-def test_all_url_settings_are_tested_here():
+def test_url_settings_of_all_programs_are_found():
     assert {found.__module__.partition(".")[0] for found, _ in URL_SETTINGS} == {
         "auth_service",
         "chassis",
