@@ -1,0 +1,44 @@
+"""A point at which concurrent calls wait shortly for each other, so that each of their steps runs for all of them.
+
+A step that runs for eight calls in a row costs a third less than eight times the step between others: its code is still
+in the processor's caches, and the event loop wakes up once (docs/adr/0017-calls-that-arrive-together.md).
+"""
+
+import asyncio
+from time import perf_counter
+
+QUIET_TURNS = 12
+"""Turns of the event loop without a new arrival, after which nobody else is expected. An idle loop turns in 3 us."""
+
+MAX_SECONDS = 0.002
+"""Maximum wait, for a loop whose turns are long."""
+
+
+class Gathering:
+    """Point at which calls wait until no other one has arrived for some turns of the event loop, and go on together."""
+
+    def __init__(self) -> None:
+        self._waiting: list[asyncio.Future[None]] = []
+        self._quiet_turns = 0
+        self._ends_at = 0.0
+
+    def wait(self) -> "asyncio.Future[None]":
+        """Return a future that is done when the calls here go on."""
+        loop = asyncio.get_running_loop()
+        arrival = loop.create_future()
+        if not self._waiting:
+            self._ends_at = perf_counter() + MAX_SECONDS
+            loop.call_soon(self._take_turn, loop)
+        self._waiting.append(arrival)
+        self._quiet_turns = 0
+        return arrival
+
+    def _take_turn(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._quiet_turns += 1
+        if self._quiet_turns <= QUIET_TURNS and perf_counter() < self._ends_at:
+            loop.call_soon(self._take_turn, loop)
+            return
+        waiting, self._waiting = self._waiting, []
+        for arrival in waiting:
+            if not arrival.done():  # a call that was cancelled is still here
+                arrival.set_result(None)
