@@ -1,16 +1,21 @@
 """Wiring of the use cases about tasks. bootstrap.py of the service calls it."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
+from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
+from chassis.database.grouped import Grouped
 from chassis.kernel.clock import utc_now
 from chassis.rpc.request_context import mark_replayed
-from task_service.connections import CallerConnections
+from task_service.connections import CallerConnections, caller_key
 from task_service.idempotency.cleanup import DeleteExpiredIdempotencyRecords
 from task_service.idempotency.transaction import IdempotentTransactions
 from task_service.settings import TasksSettings
+from task_service.tasks.domain.task import Task
+from task_service.tasks.domain.task_events import NewTask
 from task_service.tasks.persistence.task_json import (
     tasks_from_json,
     tasks_to_json,
@@ -21,7 +26,13 @@ from task_service.tasks.persistence.unit_of_work import SqlTasksReadSession, Sql
 from task_service.tasks.usecases.batches import BatchCreateTasks, BatchDeleteTasks, BatchGetTasks, BatchUpdateTasks
 from task_service.tasks.usecases.events import ListTaskEvents
 from task_service.tasks.usecases.export import ExportTasks
-from task_service.tasks.usecases.ports import Begin, TaskTransactions, UpsertTransactions, UserDirectory
+from task_service.tasks.usecases.ports import (
+    Begin,
+    TasksReadSession,
+    TaskTransactions,
+    UpsertTransactions,
+    UserDirectory,
+)
 from task_service.tasks.usecases.scans import ScanLimits
 from task_service.tasks.usecases.task_changes import ensure_all_visible
 from task_service.tasks.usecases.tasks import CreateTask, GetTask, GetTaskStats, ListTasks, UpdateTask
@@ -31,6 +42,15 @@ from task_service.tasks.usecases.use_cases import TasksUseCases
 
 SCAN_LIMITS = ScanLimits()
 """Limits of lists, totals, counts and exports. Tests replace them."""
+
+
+async def _find_tasks(session: TasksReadSession, task_ids: Sequence[UUID]) -> Sequence[Task | None]:
+    return await session.tasks.get_each(task_ids)
+
+
+async def _add_tasks(session: TasksReadSession, new: Sequence[NewTask]) -> Sequence[None]:
+    await session.tasks.add_with_events(new)
+    return [None] * len(new)
 
 
 def tasks_use_cases(settings: TasksSettings, connections: CallerConnections, users: UserDirectory) -> TasksUseCases:
@@ -48,8 +68,14 @@ def tasks_use_cases(settings: TasksSettings, connections: CallerConnections, use
         encode=upsert_results_to_json, decode=upsert_results_from_json, check_replay=ensure_results_visible
     )
     return TasksUseCases(
-        create_task=CreateTask(transactions=transactions, write_one=write_one, user_directory=users, new_id=uuid7),
-        get_task=GetTask(read=read),
+        create_task=CreateTask(
+            transactions=transactions,
+            write_one=write_one,
+            add_task=Grouped(write_one, _add_tasks, key=caller_key),
+            user_directory=users,
+            new_id=uuid7,
+        ),
+        get_task=GetTask(find_task=Grouped(read, _find_tasks, key=caller_key)),
         list_tasks=ListTasks(read=read, scan=scan, now=utc_now, limits=SCAN_LIMITS),
         export_tasks=ExportTasks(scan=scan, user_directory=users, now=utc_now, limits=SCAN_LIMITS),
         get_task_stats=GetTaskStats(scan=scan, now=utc_now, limits=SCAN_LIMITS),

@@ -6,7 +6,7 @@ import secrets
 import psycopg
 from prometheus_client import REGISTRY
 from taskmanager.auth.v1 import auth_service_pb2
-from taskmanager.tasks.v1 import task_pb2, task_service_pb2
+from taskmanager.tasks.v1 import task_service_pb2
 
 from tests.support.metrics import metric_value
 from tests.support.rest import rest_client
@@ -31,10 +31,10 @@ async def test_calls_that_wait_for_a_connection_are_counted(system, database):
     """More calls than connections: the pool is in use, callers wait for their turn, and both end with the cause."""
     user = await system.new_user("sonu")
     requests = metric_value("database_pool_requests_total", **POOL)
-    request = task_service_pb2.CreateTaskRequest(task=task_pb2.Task(title="Buy milk"))
+    request = task_service_pb2.ListTasksRequest()
     async with await psycopg.AsyncConnection.connect(database.administrator_url) as holder:
         await holder.execute("LOCK TABLE tasks.tasks IN ACCESS EXCLUSIVE MODE")
-        calls = [asyncio.ensure_future(system.tasks.CreateTask(request, metadata=user.metadata)) for _ in range(12)]
+        calls = [asyncio.ensure_future(system.tasks.ListTasks(request, metadata=user.metadata)) for _ in range(12)]
         await until(lambda: metric_value("database_callers_waiting") > 0)
         idle = metric_value("database_pool_idle_connections", **POOL)
         assert metric_value("database_pool_connections", **POOL) - idle >= 4

@@ -10,18 +10,20 @@ import hashlib
 import json
 import os
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CTE, Insert, bindparam, func, insert, select, text
+from psycopg.types.json import Jsonb
+from sqlalchemy import bindparam, insert, select, text
 
 from chassis.database.connection import Connection
 from chassis.database.statement import Statement, copy_statement
 from chassis.kernel.cooperation import iterate_cooperatively
 from chassis.kernel.pagination import InvalidPageToken, Page, PageRequest
 from task_service.history.domain.events import ERASABLE_FIELDS, Action, Change, TaskEvent
+from task_service.persistence.json_rows import json_rows
 from task_service.persistence.tables import task_events
 
 SALT_BYTES = 16
@@ -46,14 +48,19 @@ _INSERT_WITH_NEW_TRANSACTION_NUMBER = Statement(
 )
 
 
-def insert_event_after(rows: CTE) -> Insert:
-    """Return the INSERT of one event for each row of a CTE. Its parameters are those of `event_parameters`.
+def with_events(cte: str) -> str:
+    """Return a statement that runs the CTE `rows AS (...)`, and then inserts events, the parameter `events`.
 
-    The event takes its transaction number when the CTE has returned the row, so after the CTE's row locks.
+    It takes the number of the transaction when the CTE has returned all rows, so after the CTE's row locks.
     """
-    values = [bindparam(f"event_{name}", type_=task_events.c[name].type) for name in ENCODED_COLUMNS]
-    source = select(*values, func.take_transaction_number()).select_from(rows)
-    return insert(task_events).from_select([*ENCODED_COLUMNS, "transaction_number"], source)
+    columns = ", ".join(ENCODED_COLUMNS)
+    return f"""
+    WITH {cte}, taken AS MATERIALIZED (
+        SELECT take_transaction_number() AS number FROM (SELECT count(*) FROM rows) AS counted
+    )
+    INSERT INTO task_events ({columns}, transaction_number)
+    SELECT {columns}, number FROM taken CROSS JOIN jsonb_populate_recordset(CAST(NULL AS task_events), :events) AS event
+    """  # noqa: S608 - the names are constants
 
 
 @cache
@@ -66,13 +73,21 @@ def _select_by_task(*, has_after: bool) -> Statement:
 
 def encode_event(event: TaskEvent, salt: bytes) -> tuple[Any, ...]:
     """Return the event's row in the order of ENCODED_COLUMNS; `salt` is SALT_BYTES random bytes."""
+    changes, *free_text = _encode_changes(event, salt)
+    return (*event[:-1], _encode_json(changes), *free_text)
+
+
+def _encode_changes(
+    event: TaskEvent, salt: bytes
+) -> tuple[dict[str, tuple[str, str] | None], str | None, bytes | None, bytes | None]:
+    """Return the changes as JSON has them, and the free text with its salt and its digest."""
     values = {change.field: (change.old, change.new) for change in event.changes}
     erasable = {field: pair for field, pair in values.items() if field in ERASABLE_FIELDS}
-    changes = _encode_json({field: None if field in erasable else pair for field, pair in values.items()})
+    changes = {field: None if field in erasable else pair for field, pair in values.items()}
     if not erasable:
-        return (*event[:-1], changes, None, None, None)
+        return changes, None, None, None
     text = _encode_json(erasable)
-    return (*event[:-1], changes, text, salt, hashlib.sha256(salt + text.encode()).digest())
+    return changes, text, salt, hashlib.sha256(salt + text.encode()).digest()
 
 
 def decode_event(row: tuple[Any, ...]) -> TaskEvent:
@@ -88,9 +103,12 @@ def _change(field: str, pair: tuple[str, str] | None) -> Change:
     return Change(field, *pair) if pair is not None else Change(field, "", "", erased=True)
 
 
-def event_parameters(event: TaskEvent) -> dict[str, Any]:
-    """Return the parameters of `insert_event_after`."""
-    return {f"event_{name}": value for name, value in _parameters(event).items()}
+def events_parameter(events: Iterable[TaskEvent]) -> Jsonb:
+    """Return the parameter of `with_events`."""
+    return json_rows(
+        dict(zip(ENCODED_COLUMNS, (*event[:-1], *_encode_changes(event, os.urandom(SALT_BYTES))), strict=True))
+        for event in events
+    )
 
 
 def _parameters(event: TaskEvent) -> dict[str, Any]:

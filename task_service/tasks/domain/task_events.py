@@ -2,11 +2,19 @@
 
 from collections.abc import Iterable
 from datetime import date, datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from task_service.history.domain.events import Action, Actor, Change, TaskEvent
 from task_service.tasks.domain.task import WRITABLE_FIELDS, Task
 from task_service.tasks.domain.values import Status
+
+
+class NewTask(NamedTuple):
+    """Task that does not exist yet, with its first event."""
+
+    task: Task
+    event: TaskEvent
 
 
 def task_created(task: Task, *, by: Actor, event_id: UUID) -> TaskEvent:

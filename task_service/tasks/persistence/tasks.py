@@ -1,6 +1,6 @@
 """Repository of tasks in Postgres."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -11,34 +11,25 @@ from sqlalchemy import ARRAY, Uuid, any_, bindparam, delete, insert, select, tex
 from chassis.database.connection import Connection
 from chassis.database.statement import Statement
 from chassis.database.unit_of_work import translate_constraint_violations
-from task_service.history.domain.events import TaskEvent
-from task_service.history.persistence.events import event_parameters, insert_event_after
+from task_service.history.persistence.events import events_parameter, with_events
+from task_service.persistence.json_rows import json_rows
 from task_service.persistence.tables import tasks
 from task_service.tasks.domain.errors import ExternalIdTaken
 from task_service.tasks.domain.task import Task
+from task_service.tasks.domain.task_events import NewTask
 from task_service.tasks.persistence.list_statements import COLUMNS
-from task_service.tasks.persistence.task_json import tasks_to_json
 from task_service.tasks.persistence.task_rows import decode_task, encode_task
 
 _GET = Statement(select(*COLUMNS).where(tasks.c.id == bindparam("id")))
 _LOCK = Statement(select(*COLUMNS).where(tasks.c.id == bindparam("id")).with_for_update())
 _ADD = Statement(insert(tasks), columns=Task._fields)
-_ADD_WITH_EVENT = Statement(
-    insert_event_after(
-        insert(tasks)
-        .values({name: bindparam(name, type_=tasks.c[name].type) for name in Task._fields})
-        .returning(tasks.c.id)
-        .cte("added")
-    )
-)
 # One statement for all tasks. jsonb_populate_recordset gives the values the types of the table's columns.
-_ADD_ALL = Statement(
-    text(f"""
+_INSERT_ALL = f"""
     INSERT INTO tasks ({", ".join(Task._fields)})
     SELECT {", ".join(Task._fields)} FROM jsonb_populate_recordset(CAST(NULL AS tasks), :tasks)
-    ON CONFLICT DO NOTHING RETURNING id
-    """)  # noqa: S608 - the names are constants
-)
+"""  # noqa: S608 - the names are constants
+_ADD_ALL = Statement(text(f"{_INSERT_ALL} ON CONFLICT DO NOTHING RETURNING id"))
+_ADD_WITH_EVENTS = Statement(text(with_events(f"rows AS ({_INSERT_ALL} RETURNING id)")))
 _UPDATE = Statement(
     update(tasks)
     .where(tasks.c.id == bindparam("id"))
@@ -93,17 +84,24 @@ class SqlTasks:
         with translate_constraint_violations(_CONSTRAINTS):
             await _ADD.execute(self._connection, **_parameters(task))
 
-    async def add_with_event(self, task: Task, event: TaskEvent) -> None:
+    async def add_with_events(self, new: Sequence[NewTask]) -> None:
+        tasks, events = zip(*new, strict=True)
         with translate_constraint_violations(_CONSTRAINTS):
-            await _ADD_WITH_EVENT.execute(self._connection, **_parameters(task), **event_parameters(event))
+            await _ADD_WITH_EVENTS.run(self._connection, tasks=_tasks_parameter(tasks), events=events_parameter(events))
 
     async def add_all(self, tasks: Sequence[Task]) -> Sequence[Task]:
-        cursor = await _ADD_ALL.run(self._connection, tasks=Jsonb(tasks_to_json(tasks)))
+        cursor = await _ADD_ALL.run(self._connection, tasks=_tasks_parameter(tasks))
         added = {row[0] for row in await cursor.fetchall()}
         return [task for task in tasks if task.id not in added]
 
     async def get(self, task_id: UUID) -> Task | None:
         return await self._fetch_one(_GET, task_id)
+
+    async def get_each(self, task_ids: Sequence[UUID]) -> Sequence[Task | None]:
+        if len(task_ids) == 1:
+            return [await self.get(task_ids[0])]
+        found = {task.id: task for task in await self.get_all(task_ids)}
+        return [found.get(task_id) for task_id in task_ids]
 
     async def get_all(self, task_ids: Sequence[UUID]) -> Sequence[Task]:
         cursor = await _GET_ALL.run(self._connection, task_ids=list(task_ids))
@@ -129,7 +127,7 @@ class SqlTasks:
 
     async def update_all(self, tasks: Sequence[Task]) -> None:
         with translate_constraint_violations(_CONSTRAINTS):
-            await _UPDATE_ALL.run(self._connection, tasks=Jsonb(tasks_to_json(tasks)))
+            await _UPDATE_ALL.run(self._connection, tasks=_tasks_parameter(tasks))
 
     async def lock_external_ids(self, owner_ids: Collection[UUID]) -> None:
         for owner_id in sorted(owner_ids):
@@ -154,3 +152,7 @@ class SqlTasks:
 
 def _parameters(task: Task) -> dict[str, Any]:
     return dict(zip(Task._fields, encode_task(task), strict=True))
+
+
+def _tasks_parameter(tasks: Iterable[Task]) -> Jsonb:
+    return json_rows(task._asdict() for task in tasks)

@@ -1,19 +1,19 @@
 """Ports of the use cases about tasks."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import date, datetime
 from typing import Protocol
 from uuid import UUID
 
 from chassis.kernel.pagination import Section
 from chassis.kernel.sessions import ReadSession, UnitOfWork
-from task_service.history.domain.events import TaskEvent
 from task_service.history.usecases.ports import TaskEvents
 from task_service.idempotency.records import IdempotencyRecords
 from task_service.idempotency.transaction import IdempotentTransactions
 from task_service.tasks.domain.listed_task import ListedTask
 from task_service.tasks.domain.stats import Stats
 from task_service.tasks.domain.task import Task
+from task_service.tasks.domain.task_events import NewTask
 from task_service.tasks.domain.task_query import TaskQuery
 from task_service.tasks.domain.task_upsert import UpsertResult
 
@@ -24,14 +24,17 @@ class Tasks(Protocol):
     async def add(self, task: Task) -> None:
         """Insert a task. Raises ExternalIdTaken."""
 
-    async def add_with_event(self, task: Task, event: TaskEvent) -> None:
-        """Insert a task and its first event in one statement. Raises ExternalIdTaken."""
+    async def add_with_events(self, new: Sequence[NewTask]) -> None:
+        """Insert tasks and their first events in one statement. Raises ExternalIdTaken."""
 
     async def add_all(self, tasks: Sequence[Task]) -> Sequence[Task]:
         """Insert tasks in their order. Return those that were not inserted because their external_id is taken."""
 
     async def get(self, task_id: UUID) -> Task | None:
         """Return the task, live or deleted. Return None for an unknown id."""
+
+    async def get_each(self, task_ids: Sequence[UUID]) -> Sequence[Task | None]:
+        """Return the task of each id, live or deleted, in the order of the ids. None stands for an unknown id."""
 
     async def get_all(self, task_ids: Sequence[UUID]) -> Sequence[Task]:
         """Return the existing tasks of these ids, live or deleted, in id order."""
@@ -131,6 +134,8 @@ class TasksUnitOfWork(TasksReadSession, UnitOfWork, Protocol):
     """Repositories in one transaction."""
 
 
+FindTask = Callable[[UUID], Awaitable[Task | None]]
+AddTask = Callable[[NewTask], Awaitable[None]]
 Begin = Callable[[], TasksUnitOfWork]
 Read = Callable[[], TasksReadSession]
 WriteOne = Callable[[], TasksReadSession]

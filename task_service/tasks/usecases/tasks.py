@@ -17,9 +17,17 @@ from task_service.idempotency.key import IdempotencyKey
 from task_service.tasks.domain.listed_task import ListedTask
 from task_service.tasks.domain.stats import Stats, days_between, first_day, merge_stats
 from task_service.tasks.domain.task import Task, TaskDraft, new_task
-from task_service.tasks.domain.task_events import task_created, task_updated
+from task_service.tasks.domain.task_events import NewTask, task_created, task_updated
 from task_service.tasks.domain.task_query import TaskQuery
-from task_service.tasks.usecases.ports import Read, Scan, TaskTransactions, UserDirectory, WriteOne
+from task_service.tasks.usecases.ports import (
+    AddTask,
+    FindTask,
+    Read,
+    Scan,
+    TaskTransactions,
+    UserDirectory,
+    WriteOne,
+)
 from task_service.tasks.usecases.scans import ScanLimits, read_page
 from task_service.tasks.usecases.task_changes import apply_update, ensure_assignee_exists, ensure_visible
 
@@ -30,6 +38,7 @@ class CreateTask:
 
     transactions: TaskTransactions
     write_one: WriteOne
+    add_task: AddTask
     user_directory: UserDirectory
     new_id: NewId
 
@@ -39,9 +48,13 @@ class CreateTask:
     async def _create(self, caller: Caller, draft: TaskDraft) -> Task:
         """Create a task by one statement: BEGIN, a second INSERT and COMMIT would cost a third of the call."""
         task = await accept_draft(self.user_directory, caller, draft, self.new_id)
-        event = task_created(task, by=Actor.from_caller(caller), event_id=self.new_id())
+        new = NewTask(task, task_created(task, by=Actor.from_caller(caller), event_id=self.new_id()))
+        if not task.external_id:
+            await self.add_task(new)
+            return task
+        # Alone: the statement fails if the external_id is taken, and waits for a transaction that is taking it.
         async with self.write_one() as session:
-            await session.tasks.add_with_event(task, event)
+            await session.tasks.add_with_events([new])
         return task
 
     async def _create_once(self, caller: Caller, draft: TaskDraft, key: IdempotencyKey) -> Task:
@@ -115,11 +128,10 @@ async def accept_update(user_directory: UserDirectory, caller: Caller, update: T
 class GetTask:
     """Get one task, live or deleted."""
 
-    read: Read
+    find_task: FindTask
 
     async def __call__(self, caller: Caller, task_id: UUID) -> Task:
-        async with self.read() as session:
-            return ensure_visible(await session.tasks.get(task_id), caller)
+        return ensure_visible(await self.find_task(task_id), caller)
 
 
 class Total(NamedTuple):

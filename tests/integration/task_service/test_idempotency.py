@@ -123,7 +123,13 @@ async def test_replay_succeeds_after_the_assignee_was_deleted(log):
         encode=tasks_to_json,
         decode=tasks_from_json,
     )
-    create_task = CreateTask(transactions, lambda: SqlTasksReadSession(log.pool), user_directory, uuid7)
+    create_task = CreateTask(
+        transactions,
+        write_one=lambda: pytest.fail("there is a key"),
+        add_task=lambda _: pytest.fail("there is a key"),
+        user_directory=user_directory,
+        new_id=uuid7,
+    )
     update_task = UpdateTask(transactions, user_directory, lambda: datetime.now(UTC), uuid7)
     batch_create = BatchCreateTasks(transactions, user_directory, uuid7)
     draft = TaskDraft(title="x", assignee_id=str(assignee))
