@@ -22,6 +22,7 @@ from gateway.transport.cors.middleware import CorsHeaders, Preflights
 from gateway.transport.cors.policy import CorsPolicy
 from gateway.transport.errors import http_errors
 from gateway.transport.errors.http_errors import HttpError
+from gateway.transport.gather import GatherResponses
 from gateway.transport.request.disconnect import DISCONNECT_KEY, ClientDisconnected
 from gateway.transport.request.http_request import HttpRequest
 from gateway.transport.responses.send import send_response
@@ -42,12 +43,15 @@ def build_app(
     *,
     accept_traceparent: bool = False,
 ) -> AsgiApp:
-    """Build the application. Order of the middleware, outermost first: trace, log, drain, CORS, errors, dispatch."""
+    """Build the application.
+
+    Order of the middleware, outermost first: trace, log, drain, gather, CORS, errors, dispatch.
+    """
     dispatcher = Dispatcher(router, suggestions)
     app: AsgiApp = ErrorResponder(dispatcher)
     if cors is not None:
         app = CorsHeaders(ErrorResponder(Preflights(dispatcher, cors, router)), cors)
-    app = AccessLog(CloseWhileDraining(app, status))
+    app = AccessLog(CloseWhileDraining(GatherResponses(app), status))
     return TraceRequests(app, accept_traceparent=accept_traceparent) if is_enabled() else app
 
 
