@@ -1,9 +1,10 @@
 """Query of a list of tasks: filters and order."""
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from operator import attrgetter
 from typing import NamedTuple, TypeVar
 from unicodedata import normalize
 from uuid import UUID
@@ -101,14 +102,12 @@ class TaskQuery:
         """Return whether a page may read many more rows than it returns, because no index serves the query."""
         if self.ids or (self.external_id and self.owner_id and self.deleted is DeletedFilter.EXCLUDE):
             return False
-        indexed = TaskQuery(
-            visible_to=self.visible_to,
-            owner_id=self.owner_id,
-            created_before=self.created_before,
-            created_after=self.created_after,
-            descending=self.descending,
-        )
-        return self.deleted is DeletedFilter.ONLY or replace(self, deleted=indexed.deleted) != indexed
+        return self.deleted is DeletedFilter.ONLY or _other_filters(self) != _NO_OTHER_FILTERS
+
+
+_INDEXED = frozenset({"visible_to", "owner_id", "created_before", "created_after", "deleted", "descending"})
+_other_filters = attrgetter(*(field.name for field in fields(TaskQuery) if field.name not in _INDEXED))
+_NO_OTHER_FILTERS = _other_filters(TaskQuery())
 
 
 class TimeFilters(NamedTuple):
