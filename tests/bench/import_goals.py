@@ -1,7 +1,7 @@
 """Goals for imports, each figure with a floor of the same run.
 
     python -m tests.bench.import_goals [--rows 200000] [--imports 2] [--memory-rows 1000000] [--grown-rows 2000000]
-        [--step-rows 100000] [--seconds 10] [--json bench-import.json]
+        [--step-rows 100000] [--seconds 10] [--ingest-processes 1] [--json bench-import.json]
 
 Each part starts a new system on 127.0.0.1 and stops it, so that no part depends on the tables, caches or memory of
 another.
@@ -10,7 +10,9 @@ another.
 import argparse
 import asyncio
 import statistics
-from collections.abc import Awaitable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -29,7 +31,7 @@ from tests.bench.imports import (
 from tests.bench.jira_sample import make_jira_sample
 from tests.bench.measure import Call, latencies
 from tests.bench.report import Row, print_table, write_json
-from tests.bench.system import running_system
+from tests.bench.system import System, running_system
 
 _MAPPED_FILE_GOAL = 0.5
 _GROWTH_GOAL = 1.3
@@ -38,34 +40,36 @@ _CALLERS = 4
 _PAUSE_SECONDS = 0.01
 _MICROSECONDS = 1e6
 
+Start = Callable[[], AbstractAsyncContextManager[System]]
 
-async def speed(rows: int, imports: int, console: Console) -> list[Row]:
+
+async def speed(start: Start, rows: int, imports: int, console: Console) -> list[Row]:
     """Measure rows per second, compared with `\\copy` of the same rows into the same two tables."""
     found: list[Row] = []
     for file, sample, goal in (
         (PLAIN_FILE, valid_sample(rows), PLAIN_FILE_GOAL),
         ("a mapped Jira file", make_jira_sample(rows), _MAPPED_FILE_GOAL),
     ):
-        async with running_system(console.log) as system:
+        async with start() as system:
             rounds = await measure_imports(system, sample, rounds=imports, announce=console.log)
         found += import_rows(rounds, file=file, goal=goal)
     return found
 
 
-async def memory(rows: int, console: Console) -> list[Row]:
+async def memory(start: Start, rows: int, console: Console) -> list[Row]:
     """Measure the maximum memory of each process during an import, above its initial memory."""
     sample = valid_sample(rows)
-    async with running_system(console.log) as system:
+    async with start() as system:
         seconds, mebibytes_by_process = await import_measuring_memory(system, sample)
     console.log(f"memory: {rows:,} rows in {seconds:.1f} s")
     return [memory_row(name, mebibytes, f"{rows:,} rows") for name, mebibytes in mebibytes_by_process.items()]
 
 
-async def growth(rows: int, step: int, console: Console) -> list[Row]:
+async def growth(start: Start, rows: int, step: int, console: Console) -> list[Row]:
     """Measure the time of a row in nearly full tables, compared with empty tables."""
     sample = valid_sample(step)
     costs = []
-    async with running_system(console.log) as system:
+    async with start() as system:
         await import_once(system, valid_sample(step // 10))  # the very first import is slow and would distort the floor
         for done in range(step, rows + 1, step):
             costs.append(await import_once(system, sample) / step * _MICROSECONDS)
@@ -82,10 +86,10 @@ def _growth_rows(costs: Sequence[float], step: int, rows: int) -> Iterator[Row]:
         yield Row(work, "us", cost, costs[0], f"the first {step:,}", cost / costs[0], "<=", _GROWTH_GOAL)
 
 
-async def calls_during_import(rows: int, seconds: float, console: Console) -> list[Row]:
+async def calls_during_import(start: Start, rows: int, seconds: float, console: Console) -> list[Row]:
     """Measure the 99th percentile of GetTask during an import, compared with an idle system."""
     sample = valid_sample(rows)
-    async with running_system(console.log) as system:
+    async with start() as system:
         client, _ = await open_client(system.token, system.tasks_target)
         async with client.by_grpc(system.tasks_target) as callers:
             calls = callers["GetTask"][:_CALLERS]
@@ -103,11 +107,12 @@ async def _p99(calls: Sequence[Call], work: Awaitable[object]) -> float:
 
 
 async def bench(arguments: argparse.Namespace, console: Console) -> list[Row]:
+    start = partial(running_system, console.log, ingest_processes=arguments.ingest_processes)
     return [
-        *await speed(arguments.rows, arguments.imports, console),
-        *await memory(arguments.memory_rows, console),
-        *await growth(arguments.grown_rows, arguments.step_rows, console),
-        *await calls_during_import(arguments.rows, arguments.seconds, console),
+        *await speed(start, arguments.rows, arguments.imports, console),
+        *await memory(start, arguments.memory_rows, console),
+        *await growth(start, arguments.grown_rows, arguments.step_rows, console),
+        *await calls_during_import(start, arguments.rows, arguments.seconds, console),
     ]
 
 
@@ -125,6 +130,7 @@ def main() -> None:
         "--step-rows", type=int, default=100_000, help="rows of each import on the way there (%(default)s)"
     )
     parser.add_argument("--seconds", type=float, default=10.0, help="seconds of calls while idle (%(default)s)")
+    parser.add_argument("--ingest-processes", type=int, default=1, help="processes for imports alone (%(default)s)")
     parser.add_argument("--json", type=Path, default=Path("bench-import.json"), help="output file (%(default)s)")
     arguments = parser.parse_args()
     console = Console(width=120)
