@@ -13,7 +13,7 @@ from chassis.limits.load_shed import SHED_CALLS, Overloaded
 CONNECTION = "connection"
 """Kind of these refusals in the metric of load shedding."""
 
-CALLERS_WAITING = Gauge("database_callers_waiting", "Calls that wait for their caller's turn to get a connection")
+CALLERS_WAITING = Gauge("database_callers_waiting", "Calls and groups of calls that wait for their caller's turn")
 
 
 class Connections(Protocol):

@@ -112,9 +112,15 @@ class WritableConnections:
         self._switches = switches
 
     async def getconn(self) -> Connection:
-        """Wait for a connection. Raises ReadOnly at once, before any wait."""
+        """Wait for a connection. Raises ReadOnly at once, or after the wait if the switch was turned meanwhile."""
         self._switches.ensure_writable()
-        return await self._connections.getconn()
+        connection = await self._connections.getconn()
+        try:
+            self._switches.ensure_writable()
+        except ReadOnly:
+            await self._connections.putconn(connection)
+            raise
+        return connection
 
     async def putconn(self, conn: Connection) -> None:
         """Return a connection."""

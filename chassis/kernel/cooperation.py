@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator, Iterable
 from time import perf_counter
 from typing import TypeVar
 
+from chassis.kernel.coalescing import is_call_waiting
+
 Item = TypeVar("Item")
 
 TURN_ITEMS = 20
@@ -27,9 +29,10 @@ async def iterate_cooperatively(items: Iterable[Item]) -> AsyncIterator[Item]:
 async def yield_to_other_tasks() -> None:
     """Let the other tasks of the event loop take a turn, and more of them if that turn was not empty.
 
-    A call takes about a dozen turns. Without the pause it would wait for this work in each of them.
+    A call takes about a dozen turns. Without the pause it would wait for this work in each of them. A turn in which
+    calls only wait for each other is empty, too.
     """
     began = perf_counter()
     await asyncio.sleep(0)
-    if perf_counter() - began > _BUSY_SECONDS:
+    if perf_counter() - began > _BUSY_SECONDS or is_call_waiting():
         await asyncio.sleep(PAUSE_SECONDS)

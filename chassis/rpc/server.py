@@ -25,8 +25,8 @@ from chassis.rpc.access import Access, is_internal, read_policy
 from chassis.rpc.access_log import AccessLogInterceptor
 from chassis.rpc.auth import JwtInterceptor, PermissionDenied
 from chassis.rpc.call_metrics import ServerMetrics
+from chassis.rpc.coalescing import CoalescingInterceptor
 from chassis.rpc.errors import ErrorInterceptor, StatusTable
-from chassis.rpc.gather import GatherInterceptor
 from chassis.rpc.handler_cache import HandlerCache
 from chassis.rpc.health_servicer import HealthServicer
 from chassis.rpc.methods import methods_of
@@ -105,7 +105,7 @@ class GrpcServer:
     - handler cache: it composes the others once for each method.
     - tracing, if it is on: its span covers everything below, and the log lines have its id.
     - request id, access log: they must see refused calls too.
-    - gather: its waits belong to the logged time, and everything below runs for several calls in a row.
+    - coalescing: its waits belong to the logged time, and everything below runs for several calls in a row.
     - errors: every refusal of the interceptors below becomes a status here.
     - the service's own `interceptors`: they may refuse before a token is verified.
     - JWT: authentication and access. Before the first trust state it refuses every call but health.
@@ -153,7 +153,7 @@ class GrpcServer:
                 *([tracing] if is_enabled() else []),
                 RequestIdInterceptor(),
                 AccessLogInterceptor(ServerMetrics([*services, *_FOREIGN_SERVICES])),
-                GatherInterceptor(),
+                CoalescingInterceptor(services),
                 ErrorInterceptor({**ACCESS_STATUS, **status}, services),
                 *interceptors,
                 JwtInterceptor(verifier=verifier, policy=policy),

@@ -18,11 +18,11 @@ from gateway.transcoding.http.router import MethodNotAllowed, RouteNotFound, Rou
 from gateway.transcoding.violations import InvalidRequest
 from gateway.transport.access_log import ROUTE_KEY, AccessLog, bind_reason
 from gateway.transport.asgi import AsgiApp, Message, Receive, Scope, Send
+from gateway.transport.coalescing import CoalesceResponses
 from gateway.transport.cors.middleware import CorsHeaders, Preflights
 from gateway.transport.cors.policy import CorsPolicy
 from gateway.transport.errors import http_errors
 from gateway.transport.errors.http_errors import HttpError
-from gateway.transport.gather import GatherResponses
 from gateway.transport.request.disconnect import DISCONNECT_KEY, ClientDisconnected
 from gateway.transport.request.http_request import HttpRequest
 from gateway.transport.responses.send import send_response
@@ -45,13 +45,13 @@ def build_app(
 ) -> AsgiApp:
     """Build the application.
 
-    Order of the middleware, outermost first: trace, log, drain, gather, CORS, errors, dispatch.
+    Order of the middleware, outermost first: trace, log, drain, coalescing, CORS, errors, dispatch.
     """
     dispatcher = Dispatcher(router, suggestions)
     app: AsgiApp = ErrorResponder(dispatcher)
     if cors is not None:
         app = CorsHeaders(ErrorResponder(Preflights(dispatcher, cors, router)), cors)
-    app = AccessLog(CloseWhileDraining(GatherResponses(app), status))
+    app = AccessLog(CloseWhileDraining(CoalesceResponses(app, status), status))
     return TraceRequests(app, accept_traceparent=accept_traceparent) if is_enabled() else app
 
 

@@ -13,7 +13,7 @@ def _encode_value(value: object) -> str:
 
 
 # Created once: json.dumps with options creates an encoder for each call.
-_encode = json.JSONEncoder(default=_encode_value).encode
+_encode = json.JSONEncoder(default=_encode_value, ensure_ascii=False, separators=(",", ":")).encode
 
 
 def json_rows(rows: Iterable[Mapping[str, Any]]) -> Jsonb:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from chassis.database.grouped import Grouped
+from chassis.database.grouped_statement import GroupedStatement
 from chassis.kernel.clock import utc_now
 from chassis.rpc.request_context import mark_replayed
 from task_service.connections import CallerConnections, caller_key
@@ -15,7 +15,7 @@ from task_service.idempotency.cleanup import DeleteExpiredIdempotencyRecords
 from task_service.idempotency.transaction import IdempotentTransactions
 from task_service.settings import TasksSettings
 from task_service.tasks.domain.task import Task
-from task_service.tasks.domain.task_events import NewTask
+from task_service.tasks.domain.task_events import TaskWithEvent
 from task_service.tasks.persistence.task_json import (
     tasks_from_json,
     tasks_to_json,
@@ -48,7 +48,7 @@ async def _find_tasks(session: TasksReadSession, task_ids: Sequence[UUID]) -> Se
     return await session.tasks.get_each(task_ids)
 
 
-async def _add_tasks(session: TasksReadSession, new: Sequence[NewTask]) -> Sequence[None]:
+async def _add_tasks(session: TasksReadSession, new: Sequence[TaskWithEvent]) -> Sequence[None]:
     await session.tasks.add_with_events(new)
     return [None] * len(new)
 
@@ -71,11 +71,11 @@ def tasks_use_cases(settings: TasksSettings, connections: CallerConnections, use
         create_task=CreateTask(
             transactions=transactions,
             write_one=write_one,
-            add_task=Grouped(write_one, _add_tasks, key=caller_key),
+            add_task=GroupedStatement(write_one, _add_tasks, key=caller_key),
             user_directory=users,
             new_id=uuid7,
         ),
-        get_task=GetTask(find_task=Grouped(read, _find_tasks, key=caller_key)),
+        get_task=GetTask(find_task=GroupedStatement(read, _find_tasks, key=caller_key)),
         list_tasks=ListTasks(read=read, scan=scan, now=utc_now, limits=SCAN_LIMITS),
         export_tasks=ExportTasks(scan=scan, user_directory=users, now=utc_now, limits=SCAN_LIMITS),
         get_task_stats=GetTaskStats(scan=scan, now=utc_now, limits=SCAN_LIMITS),

@@ -1,5 +1,6 @@
 """Switches that an operator turns on by a command: read-only mode, and paused imports."""
 
+import asyncio
 from datetime import datetime
 
 import grpc
@@ -12,10 +13,12 @@ from taskmanager.tasks.v1 import task_pb2, task_service_pb2
 
 from chassis.settings import Listen
 from deploy.local.host.free_ports import find_free_port
+from tests.integration.held_reads import held
 from tests.integration.task_service.calls import create, list_ids
 from tests.integration.task_service.import_calls import Worker, batch, get, upload
 from tests.support.commands import command_runner
 from tests.support.grpc_calls import refused, until_accepted, until_refused
+from tests.support.metrics import metric_value
 from tests.support.system import PASSWORD
 from tests.support.waiting import until, until_awaited
 
@@ -139,6 +142,19 @@ async def test_read_only_accounts_keep_sessions_and_services(system, sonu, switc
     assert await list_ids(system, sonu) == []
     async with system.new_tasks_replica():
         """Its token and its first trust state come from a read-only auth_service."""
+
+
+async def test_write_that_waits_for_a_connection_is_refused(system, database, sonu, switch_tasks):
+    """It began before the switch was turned, and would get its connection afterwards."""
+    await create(system, sonu, title="held")
+    other = await system.new_user("other")
+    lists = [lambda: list_ids(system, sonu)] * 4
+    async with held(database, sonu, calls=lists, at_least=4):
+        late = asyncio.ensure_future(create(system, sonu, title="late"))
+        await until(lambda: metric_value("database_callers_waiting") > 0)
+        await switch_tasks("read_only", "on", "--reason", REASON)
+        assert (await until_refused(lambda: create(system, other, title="x"))).reason == "READ_ONLY"
+    assert (await refused(late)).reason == "READ_ONLY"
 
 
 async def test_replica_knows_the_switches_before_its_first_call(system, sonu, switch_tasks):

@@ -48,10 +48,11 @@ _INSERT_WITH_NEW_TRANSACTION_NUMBER = Statement(
 )
 
 
-def with_events(cte: str) -> str:
-    """Return a statement that runs the CTE `rows AS (...)`, and then inserts events, the parameter `events`.
+def insert_events_after(cte: str) -> str:
+    """Return the text of a statement that runs the CTE `rows AS (...)`, and then inserts the events of its parameter.
 
-    It takes the number of the transaction when the CTE has returned all rows, so after the CTE's row locks.
+    The parameter is named `events`. The statement takes the number of the transaction when the CTE has returned all
+    rows, so after the CTE's row locks.
     """
     columns = ", ".join(ENCODED_COLUMNS)
     return f"""
@@ -104,7 +105,7 @@ def _change(field: str, pair: tuple[str, str] | None) -> Change:
 
 
 def events_parameter(events: Iterable[TaskEvent]) -> Jsonb:
-    """Return the parameter of `with_events`."""
+    """Return the parameter of `insert_events_after`."""
     return json_rows(
         dict(zip(ENCODED_COLUMNS, (*event[:-1], *_encode_changes(event, os.urandom(SALT_BYTES))), strict=True))
         for event in events

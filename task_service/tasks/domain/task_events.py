@@ -10,7 +10,7 @@ from task_service.tasks.domain.task import WRITABLE_FIELDS, Task
 from task_service.tasks.domain.values import Status
 
 
-class NewTask(NamedTuple):
+class TaskWithEvent(NamedTuple):
     """Task that does not exist yet, with its first event."""
 
     task: Task

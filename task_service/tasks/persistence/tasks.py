@@ -11,12 +11,12 @@ from sqlalchemy import ARRAY, Uuid, any_, bindparam, delete, insert, select, tex
 from chassis.database.connection import Connection
 from chassis.database.statement import Statement
 from chassis.database.unit_of_work import translate_constraint_violations
-from task_service.history.persistence.events import events_parameter, with_events
+from task_service.history.persistence.events import events_parameter, insert_events_after
 from task_service.persistence.json_rows import json_rows
 from task_service.persistence.tables import tasks
 from task_service.tasks.domain.errors import ExternalIdTaken
 from task_service.tasks.domain.task import Task
-from task_service.tasks.domain.task_events import NewTask
+from task_service.tasks.domain.task_events import TaskWithEvent
 from task_service.tasks.persistence.list_statements import COLUMNS
 from task_service.tasks.persistence.task_rows import decode_task, encode_task
 
@@ -29,7 +29,7 @@ _INSERT_ALL = f"""
     SELECT {", ".join(Task._fields)} FROM jsonb_populate_recordset(CAST(NULL AS tasks), :tasks)
 """  # noqa: S608 - the names are constants
 _ADD_ALL = Statement(text(f"{_INSERT_ALL} ON CONFLICT DO NOTHING RETURNING id"))
-_ADD_WITH_EVENTS = Statement(text(with_events(f"rows AS ({_INSERT_ALL} RETURNING id)")))
+_ADD_WITH_EVENTS = Statement(text(insert_events_after(f"rows AS ({_INSERT_ALL} RETURNING id)")))
 _UPDATE = Statement(
     update(tasks)
     .where(tasks.c.id == bindparam("id"))
@@ -84,10 +84,12 @@ class SqlTasks:
         with translate_constraint_violations(_CONSTRAINTS):
             await _ADD.execute(self._connection, **_parameters(task))
 
-    async def add_with_events(self, new: Sequence[NewTask]) -> None:
-        tasks, events = zip(*new, strict=True)
+    async def add_with_events(self, new: Sequence[TaskWithEvent]) -> None:
+        new_tasks, events = zip(*new, strict=True)
         with translate_constraint_violations(_CONSTRAINTS):
-            await _ADD_WITH_EVENTS.run(self._connection, tasks=_tasks_parameter(tasks), events=events_parameter(events))
+            await _ADD_WITH_EVENTS.run(
+                self._connection, tasks=_tasks_parameter(new_tasks), events=events_parameter(events)
+            )
 
     async def add_all(self, tasks: Sequence[Task]) -> Sequence[Task]:
         cursor = await _ADD_ALL.run(self._connection, tasks=_tasks_parameter(tasks))

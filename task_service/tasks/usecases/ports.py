@@ -13,7 +13,7 @@ from task_service.idempotency.transaction import IdempotentTransactions
 from task_service.tasks.domain.listed_task import ListedTask
 from task_service.tasks.domain.stats import Stats
 from task_service.tasks.domain.task import Task
-from task_service.tasks.domain.task_events import NewTask
+from task_service.tasks.domain.task_events import TaskWithEvent
 from task_service.tasks.domain.task_query import TaskQuery
 from task_service.tasks.domain.task_upsert import UpsertResult
 
@@ -24,7 +24,7 @@ class Tasks(Protocol):
     async def add(self, task: Task) -> None:
         """Insert a task. Raises ExternalIdTaken."""
 
-    async def add_with_events(self, new: Sequence[NewTask]) -> None:
+    async def add_with_events(self, new: Sequence[TaskWithEvent]) -> None:
         """Insert tasks and their first events in one statement. Raises ExternalIdTaken."""
 
     async def add_all(self, tasks: Sequence[Task]) -> Sequence[Task]:
@@ -135,7 +135,7 @@ class TasksUnitOfWork(TasksReadSession, UnitOfWork, Protocol):
 
 
 FindTask = Callable[[UUID], Awaitable[Task | None]]
-AddTask = Callable[[NewTask], Awaitable[None]]
+AddTask = Callable[[TaskWithEvent], Awaitable[None]]
 Begin = Callable[[], TasksUnitOfWork]
 Read = Callable[[], TasksReadSession]
 WriteOne = Callable[[], TasksReadSession]

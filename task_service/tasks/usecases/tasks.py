@@ -17,7 +17,7 @@ from task_service.idempotency.key import IdempotencyKey
 from task_service.tasks.domain.listed_task import ListedTask
 from task_service.tasks.domain.stats import Stats, days_between, first_day, merge_stats
 from task_service.tasks.domain.task import Task, TaskDraft, new_task
-from task_service.tasks.domain.task_events import NewTask, task_created, task_updated
+from task_service.tasks.domain.task_events import TaskWithEvent, task_created, task_updated
 from task_service.tasks.domain.task_query import TaskQuery
 from task_service.tasks.usecases.ports import (
     AddTask,
@@ -48,7 +48,7 @@ class CreateTask:
     async def _create(self, caller: Caller, draft: TaskDraft) -> Task:
         """Create a task by one statement: BEGIN, a second INSERT and COMMIT would cost a third of the call."""
         task = await accept_draft(self.user_directory, caller, draft, self.new_id)
-        new = NewTask(task, task_created(task, by=Actor.from_caller(caller), event_id=self.new_id()))
+        new = TaskWithEvent(task, task_created(task, by=Actor.from_caller(caller), event_id=self.new_id()))
         if not task.external_id:
             await self.add_task(new)
             return task

@@ -1,7 +1,10 @@
 """Active requests of one caller: a few at a time, so that the requests of others do not wait for all of them."""
 
 import asyncio
+import os
+import sys
 from collections import Counter
+from functools import partial
 
 import httpx2
 from prometheus_client import REGISTRY
@@ -10,12 +13,13 @@ from taskmanager.imports.v1 import import_pb2
 from taskmanager.tasks.v1 import task_pb2
 
 from chassis.limits import active_limit, caller_turns
+from deploy.local.host.free_ports import find_free_port
 from gateway.server import run_server
 from gateway.transport.request import concurrency_limit
 from tests.integration.gateway.conftest import settings
 from tests.integration.gateway.fake_services import slow_get_task
 from tests.integration.gateway.limited_gateway import LONG_SECONDS, TASK, WATCH, running_gateway
-from tests.support.waiting import until
+from tests.support.waiting import until, until_awaited
 
 LIMITS = {"max_concurrent_requests": 20, "max_active_requests_per_caller": 2}
 
@@ -142,3 +146,42 @@ async def test_end_of_the_drain_ends_requests_with_an_error(services, monkeypatc
         errors = [(await request).json()["error"] for request in requests]
     assert [(error["code"], error["details"][0]["reason"]) for error in errors] == [(503, "STOPPING")] * 2
     assert "Exception in ASGI application" not in caplog.text
+
+
+async def test_process_that_ends_sends_the_errors(services):
+    """Its event loop ends with the drain, so no error can wait for anything."""
+    _, release = slow_get_task(services)
+    port = find_free_port()
+    environment = {
+        "GATEWAY_LISTEN": f"127.0.0.1:{port}",
+        "GATEWAY_AUTH_TARGET": f"127.0.0.1:{services.port}",
+        "GATEWAY_TASKS_TARGET": f"127.0.0.1:{services.port}",
+        "GATEWAY_DRAIN_DELAY_SECONDS": "0",
+        "GATEWAY_DRAIN_SECONDS": "1",
+    }
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "gateway"), env={**os.environ, **environment}, stderr=asyncio.subprocess.PIPE
+    )
+    try:
+        async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=LONG_SECONDS) as client:
+            await until_awaited(partial(is_ready, client))
+            requests = [request for caller in "abc" for request in start_requests(client, caller, 2)]
+            await until(lambda: services.calls == len(requests))
+            process.terminate()
+            responses = await asyncio.gather(*requests)
+        _, log = await process.communicate()
+    finally:
+        release.set()
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    errors = [(response.status_code, response.json()["error"]["details"][0]["reason"]) for response in responses]
+    assert errors == [(503, "STOPPING")] * len(requests)
+    assert (process.returncode, b"Exception in ASGI application" in log) == (0, False)
+
+
+async def is_ready(client) -> bool:
+    try:
+        return (await client.get("/readyz")).status_code == 200
+    except httpx2.TransportError:
+        return False

@@ -16,7 +16,7 @@ from chassis.kernel.pagination import PageRequest
 from task_service.history.domain.event_log import LOG_START, EventQuery
 from task_service.tasks.domain.errors import ExternalIdTaken
 from task_service.tasks.domain.task import Task, TaskDraft, new_task
-from task_service.tasks.domain.task_events import NewTask, task_created, task_updated
+from task_service.tasks.domain.task_events import TaskWithEvent, task_created, task_updated
 from task_service.tasks.persistence.unit_of_work import SqlTasksReadSession, SqlTasksUnitOfWork
 from tests.integration.task_service.calls import (
     batch_update,
@@ -123,7 +123,7 @@ async def test_create_takes_its_number_after_its_wait(log, database, is_taken):
     async with SqlTasksReadSession(log.pool) as session:
         async with SqlTasksUnitOfWork(log.pool) as work:
             await work.tasks.add(first)
-            adding = asyncio.create_task(session.tasks.add_with_events([NewTask(second, event)]))
+            adding = asyncio.create_task(session.tasks.add_with_events([TaskWithEvent(second, event)]))
             while not await database.execute("SELECT 1 FROM pg_locks WHERE NOT granted"):
                 assert not adding.done()
             announced = await database.execute("SELECT tasks.least_announced_transaction_number()")

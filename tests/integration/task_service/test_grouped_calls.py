@@ -14,6 +14,7 @@ from chassis.rpc.call_metrics import SERVER_IN_FLIGHT
 from chassis.rpc.errors import read_status
 from tests.integration.held_reads import disable_timeouts, held
 from tests.integration.task_service.calls import create, get, list_ids
+from tests.support.metrics import metric_value
 from tests.support.waiting import until
 
 SHARE = 4
@@ -66,10 +67,15 @@ async def test_create_with_a_taken_external_id_fails_alone(system, database, son
 
 
 async def test_reads_that_wait_together_have_their_own_results(system, database, sonu):
-    """Each call gets its task, also if another one reads the same, and an id that does not exist is its error only."""
-    tasks = [await create(system, sonu, title=f"title {number}") for number in range(3)]
+    """Each call gets its task, also if another one reads the same, and an id that does not exist is its error only.
+
+    They need fewer connections than there are calls. The other user's call and background loops need some, too.
+    """
+    tasks = [await create(system, sonu, title=f"title {number}") for number in range(6)]
     ids = [task.id for task in (*tasks, *reversed(tasks))]
     calls = [get(system, sonu, task_id) for task_id in (*ids, str(uuid4()))]
+    requests = metric_value("database_pool_requests_total", pool="task_service")
     async with outcomes_together(system, database, sonu, *calls) as (*found, missing):
         assert [task.id for task in found] == ids
     assert read_status(missing).reason == "TASK_NOT_FOUND"
+    assert metric_value("database_pool_requests_total", pool="task_service") - requests < len(calls)

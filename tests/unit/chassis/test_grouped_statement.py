@@ -7,7 +7,8 @@ from contextvars import ContextVar
 
 import pytest
 
-from chassis.database.grouped import MAX_ITEMS, Grouped
+from chassis.database import grouped_statement
+from chassis.database.grouped_statement import MAX_ITEMS, GroupedStatement
 
 caller: ContextVar[str] = ContextVar("caller", default="")
 
@@ -20,7 +21,7 @@ class Database:
         self.statements: list[list[int]] = []
         self.go_on = asyncio.Event()
         self.go_on.set()
-        self.double = Grouped(self.session, self.run, key=caller.get)
+        self.double = GroupedStatement(self.session, self.run, key=caller.get)
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[None]:
@@ -82,6 +83,30 @@ async def test_statement_has_a_bounded_number_of_items(database):
     database.connections.release()
     assert await asyncio.gather(*calls) == [2 * (number + 1) for number in range(2 * MAX_ITEMS + 1)]
     assert sorted(map(len, database.statements)) == [1, MAX_ITEMS, MAX_ITEMS]
+
+
+async def test_late_call_joins_no_group_that_has_waited_long(database, monkeypatch):
+    """It would otherwise fail with the group, whose wait for a connection ends before its own."""
+    monkeypatch.setattr(grouped_statement, "MAX_JOIN_SECONDS", 0.0)
+    calls = [database.call(1), database.call(2)]
+    await database.until_waiting()
+    database.connections.release()
+    assert await asyncio.gather(*calls) == [2, 4]
+    assert database.statements == [[1], [2]]
+
+
+async def test_cancelled_group_ends_its_calls(database):
+    """No call waits for ever, and no later call joins the group."""
+    call = database.call(1)
+    await database.until_waiting()
+    (group,) = database.double._forming.values()
+    group.task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    later = database.call(2)
+    await database.until_waiting()
+    database.connections.release()
+    assert await later == 4
 
 
 async def test_error_of_the_statement_is_the_error_of_each_call(database):

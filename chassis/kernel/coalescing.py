@@ -1,7 +1,7 @@
-"""A point at which concurrent calls wait shortly for each other, so that each of their steps runs for all of them.
+"""Coalescing: concurrent calls wait shortly for each other, so that each of their steps runs for all of them in a row.
 
-A step that runs for eight calls in a row costs a third less than eight times the step between others: its code is still
-in the processor's caches, and the event loop wakes up once (docs/adr/0017-calls-that-arrive-together.md).
+A step that runs for eight calls in a row costs a third less than between others: its code is still in the processor's
+caches, and the event loop wakes up once (docs/adr/0017-coalescing.md).
 """
 
 import asyncio
@@ -11,10 +11,17 @@ QUIET_TURNS = 12
 """Turns of the event loop without a new arrival, after which nobody else is expected. An idle loop turns in 3 us."""
 
 MAX_SECONDS = 0.002
-"""Maximum wait, for a loop whose turns are long."""
+"""Time after which a wait ends with the next turn, for a loop whose turns are long."""
+
+_points_in_use: "set[CoalescingPoint]" = set()
 
 
-class Gathering:
+def is_call_waiting() -> bool:
+    """Return whether a call of this process waits at a point."""
+    return bool(_points_in_use)
+
+
+class CoalescingPoint:
     """Point at which calls wait until no other one has arrived for some turns of the event loop, and go on together."""
 
     def __init__(self) -> None:
@@ -28,6 +35,7 @@ class Gathering:
         arrival = loop.create_future()
         if not self._waiting:
             self._ends_at = perf_counter() + MAX_SECONDS
+            _points_in_use.add(self)
             loop.call_soon(self._take_turn, loop)
         self._waiting.append(arrival)
         self._quiet_turns = 0
@@ -38,6 +46,7 @@ class Gathering:
         if self._quiet_turns <= QUIET_TURNS and perf_counter() < self._ends_at:
             loop.call_soon(self._take_turn, loop)
             return
+        _points_in_use.discard(self)
         waiting, self._waiting = self._waiting, []
         for arrival in waiting:
             if not arrival.done():  # a call that was cancelled is still here

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from chassis.kernel import gathering
-from gateway.transport.gather import GatherResponses
+from chassis.kernel import coalescing
+from chassis.probes.process_status import ProcessStatus
+from gateway.transport.coalescing import CoalesceResponses
 
 START = {"type": "http.response.start", "status": 200, "headers": []}
 BODY = {"type": "http.response.body", "body": b""}
@@ -18,7 +19,7 @@ async def receive() -> Any:
 
 async def test_responses_begin_together(monkeypatch):
     """The requests take different numbers of turns, and no response begins before all of them are ready."""
-    monkeypatch.setattr(gathering, "MAX_SECONDS", 60.0)
+    monkeypatch.setattr(coalescing, "MAX_SECONDS", 60.0)
     steps: list[str] = []
 
     async def respond(scope, _, send):
@@ -31,10 +32,33 @@ async def test_responses_begin_together(monkeypatch):
     async def send(message) -> None:
         steps.append(message["type"])
 
-    app = GatherResponses(respond)
+    app = CoalesceResponses(respond, ProcessStatus("gateway", []))
     await asyncio.gather(*(app({"turns": turns}, receive, send) for turns in (9, 1, 5)))
     assert steps[:3] == ["ready"] * 3
     assert sorted(steps[3:]) == [BODY["type"]] * 3 + [START["type"]] * 3
+
+
+async def test_no_response_waits_in_the_drain():
+    """At its end, the loop has no turn left for a response that waits."""
+    held = asyncio.Event()
+
+    async def respond(scope, _, send):
+        if scope["is_held"]:
+            await held.wait()
+        await send(START)
+
+    async def send(_) -> None:
+        pass
+
+    status = ProcessStatus("gateway", [])
+    status.begin_drain()
+    app = CoalesceResponses(respond, status)
+    other = asyncio.ensure_future(app({"is_held": True}, receive, send))
+    await asyncio.sleep(0)
+    with pytest.raises(StopIteration):
+        app({"is_held": False}, receive, send).send(None)
+    held.set()
+    await other
 
 
 async def test_response_alone_does_not_wait():
@@ -51,7 +75,7 @@ async def test_response_alone_does_not_wait():
     async def send(_) -> None:
         pass
 
-    app = GatherResponses(respond)
+    app = CoalesceResponses(respond, ProcessStatus("gateway", []))
     with pytest.raises(ValueError):  # noqa: PT011 - the application's
         await app({"is_failing": True}, receive, send)
     stream = asyncio.ensure_future(app({"is_failing": False, "is_stream": True}, receive, send))
