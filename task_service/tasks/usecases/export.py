@@ -12,7 +12,7 @@ from task_service.tasks.domain.csv_export import COLUMNS, csv_row
 from task_service.tasks.domain.listed_task import ListedTask
 from task_service.tasks.domain.task_query import TaskQuery
 from task_service.tasks.usecases.ports import Scan, UserDirectory
-from task_service.tasks.usecases.scans import ScanLimits, read_page
+from task_service.tasks.usecases.scans import ScanLimits, search_page
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class ExportTasks:
         today = self.now().date()
         request = PageRequest(self.page_rows)
         while True:
-            page = await read_page(self.scan, query, request, today, self.limits)
+            page = (await search_page(self.scan, query, request, today, self.limits)).page
             yield page.items
             if not page.next_token:
                 return

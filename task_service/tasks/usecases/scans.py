@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from operator import attrgetter
 from time import monotonic
+from typing import NamedTuple
 
 from chassis.kernel.pagination import Page, PageRequest
 from task_service.tasks.domain.listed_task import ListedTask
@@ -47,14 +48,30 @@ class ScanLimits:
             rows *= 4
 
 
-async def read_page(
+class PageSearch(NamedTuple):
+    """A page, and what was read for it."""
+
+    page: Page[ListedTask]
+    rows: int
+    """Maximum number of rows that were read."""
+    end: bytes
+    """Key of the last of them; empty if the page is full or the list has ended."""
+
+    @property
+    def is_full(self) -> bool:
+        """Return whether more tasks match than the page holds."""
+        return bool(self.page.next_token) and not self.end
+
+
+async def search_page(
     session: Read, query: TaskQuery, request: PageRequest, today: date, limits: ScanLimits
-) -> Page[ListedTask]:
+) -> PageSearch:
     """Return a page. If few tasks match, it may be short or empty and still have a next page.
 
     Raises QueryTooExpensive, InvalidPageToken.
     """
     found: list[ListedTask] = []
+    rows = 0
     after, deadline = request.after, monotonic() + limits.max_seconds
     for max_rows in limits.step_sizes(query):
         async with session() as reader:
@@ -67,7 +84,8 @@ async def read_page(
                 max_sorted=limits.max_sorted,
             )
         found.extend(section.items)
+        rows += max_rows
         after = section.end
         if not after or monotonic() >= deadline:
             break
-    return request.page(found, attrgetter("page_key"), searched_to=after)
+    return PageSearch(request.page(found, attrgetter("page_key"), searched_to=after), rows, after)

@@ -28,7 +28,7 @@ from task_service.tasks.usecases.ports import (
     UserDirectory,
     WriteOne,
 )
-from task_service.tasks.usecases.scans import ScanLimits, read_page
+from task_service.tasks.usecases.scans import ScanLimits, search_page
 from task_service.tasks.usecases.task_changes import apply_update, ensure_assignee_exists, ensure_visible
 
 
@@ -149,6 +149,17 @@ class TaskList(NamedTuple):
     total: Total | None
 
 
+class _Counted(NamedTuple):
+    """Matches among the rows read so far, and the key of the last row; it is empty at both ends of the list."""
+
+    total: int
+    rows: int
+    after: bytes
+
+
+_NOTHING_COUNTED = _Counted(0, 0, b"")
+
+
 @dataclass(frozen=True, slots=True)
 class ListTasks:
     """List a page of tasks, with the total if it is requested."""
@@ -159,15 +170,22 @@ class ListTasks:
     limits: ScanLimits
 
     async def __call__(self, query: TaskQuery, request: PageRequest, *, with_total: bool = False) -> TaskList:
-        today = self.now().date()
+        today, started = self.now().date(), monotonic()
         session = self.scan if query.may_scan else self.read
-        page = await read_page(session, query, request, today, self.limits)
-        return TaskList(page, await self._total(query, today) if with_total else None)
+        search = await search_page(session, query, request, today, self.limits)
+        if not with_total:
+            return TaskList(search.page, None)
+        if request.after or search.is_full:
+            return TaskList(search.page, await self._count(query, today, _NOTHING_COUNTED, started=monotonic()))
+        # The first page holds all matches so far. Only those after it are still to be counted, if there can be any.
+        counted = _Counted(len(search.page.items), search.rows, search.end)
+        return TaskList(search.page, await self._count(query, today, counted, started=started))
 
-    async def _total(self, query: TaskQuery, today: date) -> Total:
-        limits, total, rows, after = self.limits, 0, 0, b""
-        started = monotonic()
-        for max_rows in limits.step_sizes(query):
+    async def _count(self, query: TaskQuery, today: date, counted: _Counted, *, started: float) -> Total:
+        limits, (total, rows, after) = self.limits, counted
+        steps = limits.step_sizes(query)
+        while not rows or (after and not self._may_end(rows, started)):
+            max_rows = next(steps)
             # One more than the maximum shows that there are more.
             limit = limits.max_counted + 1 - total
             async with self.scan() as session:
@@ -178,11 +196,12 @@ class ListTasks:
             rows += max_rows
             if total > limits.max_counted:
                 return Total(limits.max_counted, is_at_least=True)
-            has_enough = rows >= limits.min_counted_rows
-            max_seconds = limits.max_seconds if has_enough else limits.max_total_seconds
-            if not after or monotonic() >= started + max_seconds:
-                break
         return Total(total, is_at_least=bool(after))
+
+    def _may_end(self, rows: int, started: float) -> bool:
+        has_enough = rows >= self.limits.min_counted_rows
+        max_seconds = self.limits.max_seconds if has_enough else self.limits.max_total_seconds
+        return monotonic() >= started + max_seconds
 
 
 @dataclass(frozen=True, slots=True)

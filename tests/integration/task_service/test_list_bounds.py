@@ -8,8 +8,9 @@ from taskmanager.tasks.v1 import task_service_pb2
 
 import task_service.tasks.bootstrap
 from task_service.tasks.usecases.scans import ScanLimits
-from tests.integration.task_service.calls import batch_create, list_ids
+from tests.integration.task_service.calls import batch_create, create, list_ids
 from tests.support.grpc_calls import expect_failure
+from tests.support.metrics import metric_value
 from tests.support.rest import rest_client
 
 MAX_ROWS, MAX_SORTED, MAX_COUNTED = 10, 30, 20
@@ -152,13 +153,35 @@ async def test_total_does_not_depend_on_the_load(system, sonu, many_tasks, monke
     assert (response.total_size, response.total_is_at_least) == expected
 
 
+async def test_total_goes_on_after_the_page(system, sonu, many_tasks, monkeypatch):
+    """The first page ends early and without a match. The total counts the rows after it."""
+    limits = ScanLimits(first_step_rows=4, max_seconds=0, min_counted_rows=46, max_total_seconds=60)
+    monkeypatch.setattr(task_service.tasks.bootstrap, "SCAN_LIMITS", limits)
+    async with system.new_tasks_replica() as tasks:
+        request = task_service_pb2.ListTasksRequest(include_total=True, labels_any=["rare"])
+        response = await tasks.ListTasks(request, metadata=sonu.metadata)
+    assert (len(response.tasks), bool(response.next_page_token)) == (0, True)
+    assert (response.total_size, response.total_is_at_least) == (3, False)
+
+
+async def test_total_of_a_page_with_all_tasks_needs_no_statement(system, sonu):
+    """Twenty lists with a total need fewer than forty connections. Background loops need some, too."""
+    await create(system, sonu, title="a")
+    requests = metric_value("database_pool_requests_total", pool="task_service")
+    for _ in range(20):
+        request = task_service_pb2.ListTasksRequest(include_total=True)
+        response = await system.tasks.ListTasks(request, metadata=sonu.metadata)
+        assert (response.total_size, response.total_is_at_least) == (1, False)
+    assert metric_value("database_pool_requests_total", pool="task_service") - requests < 40
+
+
 async def test_total_ends_at_a_number_of_matches(system, sonu, many_tasks, monkeypatch):
     """Below the maximum a total is exact."""
     for max_counted, expected in ((45, (45, False)), (44, (44, True))):
         limits = ScanLimits(step_rows=100, max_counted=max_counted)
         monkeypatch.setattr(task_service.tasks.bootstrap, "SCAN_LIMITS", limits)
         async with system.new_tasks_replica() as tasks:
-            request = task_service_pb2.ListTasksRequest(include_total=True)
+            request = task_service_pb2.ListTasksRequest(include_total=True, page_size=1)
             response = await tasks.ListTasks(request, metadata=sonu.metadata)
         assert (response.total_size, response.total_is_at_least) == expected
 
