@@ -3,6 +3,7 @@
 import asyncio
 from time import perf_counter
 
+from chassis.kernel import coalescing
 from chassis.kernel.cooperation import TURN_ITEMS, iterate_cooperatively
 
 
@@ -37,3 +38,12 @@ async def test_few_items_are_one_turn():
     asyncio.get_running_loop().call_soon(other.set_result, None)
     assert [item async for item in iterate_cooperatively(range(TURN_ITEMS))] == [*range(TURN_ITEMS)]
     assert not other.done()
+
+
+async def test_calls_that_wait_for_each_other_go_on_between_turns(monkeypatch):
+    """Their turns are empty, but the work must not run on before they have begun."""
+    monkeypatch.setattr(coalescing, "MAX_SECONDS", 60.0)
+    monkeypatch.setattr(coalescing, "QUIET_TURNS", 2)  # more than the one turn that other work gets at least
+    arrival = coalescing.CoalescingPoint().wait()
+    seen = [arrival.done() async for _ in iterate_cooperatively(range(TURN_ITEMS + 1))]
+    assert (seen[-2], seen[-1]) == (False, True)
