@@ -29,8 +29,8 @@ async def iterate_cooperatively(items: Iterable[Item]) -> AsyncIterator[Item]:
 async def yield_to_other_tasks() -> None:
     """Let the other tasks of the event loop take a turn, and more of them if that turn was not empty.
 
-    A call takes about a dozen turns. Without the pause it would wait for this work in each of them. A turn in which
-    calls only wait for each other is empty, too.
+    A call takes about a dozen turns. Without the pause it would wait for this work in each of them. The turns of
+    calls that wait for each other are short, so their length does not show such calls.
     """
     began = perf_counter()
     await asyncio.sleep(0)
